@@ -1,0 +1,33 @@
+// Package deps is temporary: it pins modules until their users land.
+package deps
+
+import (
+	_ "github.com/Shopify/toxiproxy/v2"
+	_ "github.com/alecthomas/kong"
+	_ "github.com/getkin/kin-openapi/openapi3"
+	_ "github.com/getkin/kin-openapi/openapi3filter"
+	_ "github.com/gin-gonic/gin"
+	_ "github.com/glebarez/go-sqlite"
+	_ "github.com/glebarez/sqlite"
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/goccy/go-yaml"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/google/uuid"
+	_ "github.com/kolo/xmlrpc"
+	_ "github.com/mattn/go-isatty"
+	_ "github.com/oapi-codegen/runtime"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/pressly/goose/v3/lock"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/shopspring/decimal"
+	_ "github.com/sony/gobreaker/v2"
+	_ "github.com/stretchr/testify/require"
+	_ "go.uber.org/goleak"
+	_ "golang.org/x/net/html"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sync/singleflight"
+	_ "golang.org/x/time/rate"
+	_ "gorm.io/driver/mysql"
+	_ "gorm.io/gorm"
+	_ "pgregory.net/rapid"
+)

@@ -1,0 +1,2 @@
+// Package odoo is the ERP client.
+package odoo

@@ -1,0 +1,57 @@
+package order
+
+import "time"
+
+// Limits of listings.
+const (
+	DefaultPageSize = 50
+	MaxPageSize     = 200
+)
+
+// Filter selects orders of one tenant. Zero fields select everything; tombstones are never listed.
+type Filter struct {
+	CompanyID    int64  // the commercial partner whose orders, and whose contacts' orders, are visible; 0 for all
+	ERPPartnerID int64  // orders of this customer
+	CustomerRef  string // orders of the customer with this ref
+	Status       Status
+	Query        string    // substring of number or reference
+	From, To     time.Time // OrderedAt in [From, To)
+	Before       Position  // the last order of the previous page
+	Limit        int       // 1 to MaxPageSize
+}
+
+// Position is a place in a listing, which runs from the latest OrderedAt to the earliest, and by falling id within one.
+type Position struct {
+	OrderedAt time.Time
+	ID        int64 // 0: from the start
+}
+
+// Listing is one page of orders.
+type Listing struct {
+	Orders []Order
+	Next   Position // where the next page begins; ID 0 on the last page
+	Sync   SyncStatus
+}
+
+// SyncState says whether the mirror was within its freshness bound when it answered.
+type SyncState string
+
+// The sync states.
+const (
+	Fresh SyncState = "fresh"
+	Stale SyncState = "stale"
+)
+
+// SyncStatus says how old an answer from the mirror is.
+type SyncStatus struct {
+	State    SyncState
+	SyncedAt time.Time // everything that the ERP had committed by then is in the answer; zero: never synced
+	Reason   string    // why it is stale, for people
+}
+
+// CatalogueFilter selects products or customers of one tenant, by rising ERP id.
+type CatalogueFilter struct {
+	Query   string // substring of SKU, name, ref or email
+	AfterID int64  // the last ERP id of the previous page
+	Limit   int
+}

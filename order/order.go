@@ -1,0 +1,87 @@
+package order
+
+import (
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Status is where an order stands, as Odoo's state says it.
+type Status string
+
+// The statuses. Odoo's "sale" is Confirmed; its "done" (to Odoo 16) and a locked "sale" (from Odoo 17) are Done.
+const (
+	Draft     Status = "draft"
+	Sent      Status = "sent"
+	Confirmed Status = "confirmed"
+	Done      Status = "done"
+	Cancelled Status = "cancelled"
+)
+
+// Statuses lists every status, in the order of an order's life.
+var Statuses = []Status{Draft, Sent, Confirmed, Done, Cancelled}
+
+// SourceERP is the source of an order that no caller of the gateway placed: someone made it in Odoo.
+const SourceERP = "odoo"
+
+// Order is one sale.order as the mirror holds it. Money and quantities are exact decimals in units of the currency
+// and of the line's unit of measure; times are UTC.
+type Order struct {
+	ID               int64  // the ERP order id; it is the public id too
+	Number           string // "S04711"
+	Status           Status
+	Customer         Party
+	Reference        string // the customer's own reference (client_order_ref)
+	Source           string
+	Note             string // plain text
+	Currency         string // ISO 4217
+	CurrencyDecimals int
+	AmountUntaxed    decimal.Decimal
+	AmountTax        decimal.Decimal
+	AmountTotal      decimal.Decimal
+	Lines            []Line
+	OrderedAt        time.Time // date_order
+	CreatedAt        time.Time // in the ERP
+	UpdatedAt        time.Time // in the ERP: the latest write to the order or one of its lines
+	DeletedAt        time.Time // zero, or when the mirror saw that the ERP no longer has it (tombstone)
+}
+
+// Party is the customer of an order.
+type Party struct {
+	ERPPartnerID int64
+	Ref          string // the portal's own name for the customer; empty if no portal named it
+	Name         string
+	Email        string
+}
+
+// Line is one product line of an order. Sections and notes of Odoo's layout are not lines.
+type Line struct {
+	ERPLineID     int64
+	ERPProductID  int64
+	SKU           string
+	Name          string
+	UnitOfMeasure string
+	Quantity      decimal.Decimal
+	UnitPrice     decimal.Decimal // before discount and tax rules of the ERP
+	Discount      decimal.Decimal // percent
+	Subtotal      decimal.Decimal // without tax
+	Tax           decimal.Decimal
+	Total         decimal.Decimal // with tax
+}
+
+// Snapshot is an order as the ERP answered it once, with what is needed to tell which of two snapshots is newer.
+type Snapshot struct {
+	Order // Source, Customer.Ref, Customer.Name, Customer.Email, DeletedAt and the lines' SKU are not the ERP's: left empty
+
+	WriteDate      time.Time // the order's own write_date; second precision, start of the writing transaction
+	LinesWriteDate time.Time // the latest write_date among its lines; zero without lines
+	ReadAt         time.Time // a moment, by the ERP's clock, before which everything committed is in this snapshot
+}
+
+// Head is the little that tells whether an order changed: read in bulk, compared with the mirror.
+type Head struct {
+	ID             int64
+	WriteDate      time.Time
+	LinesWriteDate time.Time
+	ReadAt         time.Time // as in Snapshot; only set on heads that come from the mirror
+}

@@ -1,0 +1,55 @@
+package ordersync
+
+import (
+	"context"
+	"time"
+
+	"ordergate/odoo"
+	"ordergate/order"
+)
+
+// ERP is what this package needs of Odoo; *odoo.Client is one. Every error is an *odoo.Error, whose Outcome says
+// whether a write may have taken effect.
+type ERP interface {
+	// PlaceOrder creates the order if its external id is absent, and returns the id either way.
+	PlaceOrder(ctx context.Context, o odoo.NewOrder) (id int64, err error)
+	// EnsurePartner creates the partner if its external id is absent, and returns the id either way.
+	EnsurePartner(ctx context.Context, p odoo.NewPartner) (id int64, err error)
+	// ConfirmOrder runs action_confirm. Its success or failure proves little: read the order afterwards.
+	ConfirmOrder(ctx context.Context, id int64) error
+
+	// Orders reads orders with their lines, by rising id; ids that do not exist or are not visible are left out.
+	Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error)
+	// OrderHeads lists orders written since; LinesWriteDate and ReadAt are not set.
+	OrderHeads(ctx context.Context, page odoo.Page) ([]order.Head, error)
+	// LineHeads lists order lines written since.
+	LineHeads(ctx context.Context, page odoo.Page) ([]odoo.LineHead, error)
+	// CountOrders counts all orders.
+	CountOrders(ctx context.Context) (int64, error)
+	// FindOrders returns the ids of the orders that have this number (name), or, if it is empty, this reference.
+	FindOrders(ctx context.Context, number, reference string) ([]int64, error)
+
+	// Products lists products written since, archived ones too.
+	Products(ctx context.Context, page odoo.Page) ([]order.Product, error)
+	// ProductsBySKU returns every product that has one of the SKUs, archived ones too.
+	ProductsBySKU(ctx context.Context, skus []string) ([]order.Product, error)
+	// ProductsByID returns the products that exist, archived ones too.
+	ProductsByID(ctx context.Context, ids []int64) ([]order.Product, error)
+
+	// Partners lists partners written since, archived ones too.
+	Partners(ctx context.Context, page odoo.Page) ([]order.Customer, error)
+	// PartnersByID returns the partners that exist, archived ones too. Ref is left empty: it is the portal's.
+	PartnersByID(ctx context.Context, ids []int64) ([]order.Customer, error)
+
+	// Country returns the id of a country by ISO code and of a state of it by code; 0 for what does not exist.
+	Country(ctx context.Context, country, state string) (countryID, stateID int64, err error)
+	// Precision returns the decimals that Odoo keeps.
+	Precision(ctx context.Context) (order.Precision, error)
+
+	// Ping logs in if needed and makes the cheapest call that proves Odoo works.
+	Ping(ctx context.Context) error
+	// BreakerState is "closed", "half-open" or "open".
+	BreakerState() string
+	// Now is the ERP's clock as of its last answer, carried on by the local one; the local clock before any answer.
+	Now() time.Time
+}
