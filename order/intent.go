@@ -45,11 +45,10 @@ type Intent struct {
 
 // Plan is what a request was resolved to before anything was sent: every attempt sends the same.
 type Plan struct {
-	PartnerID   int64   `json:"partner_id,omitempty"`   // of a customer that exists
-	CustomerRef string  `json:"customer_ref,omitempty"` // of a customer to create if absent
-	ProductIDs  []int64 `json:"product_ids"`            // one a line of the request
-	CountryID   int64   `json:"country_id,omitempty"`   // of the shipping address
-	StateID     int64   `json:"state_id,omitempty"`     // of the shipping address
+	PartnerID  int64   `json:"partner_id,omitempty"` // 0: the customer is new, and created if absent
+	ProductIDs []int64 `json:"product_ids"`          // one a line of the request
+	CountryID  int64   `json:"country_id,omitempty"` // of the shipping address
+	StateID    int64   `json:"state_id,omitempty"`   // of the shipping address
 }
 
 // Placement is the answer to a wish to place an order. Order is nil while the intent is in doubt: accepted, and not

@@ -44,9 +44,11 @@ const (
 
 // SyncStatus says how old an answer from the mirror is.
 type SyncStatus struct {
-	State    SyncState
-	SyncedAt time.Time // everything that the ERP had committed by then is in the answer; zero: never synced
-	Reason   string    // why it is stale, for people
+	State SyncState
+	// SyncedAt: what was changed in the ERP by then is in the answer. Only what a transaction of more than some seconds
+	// committed, and deletions, may come later, within the sync interval. Zero: never synced.
+	SyncedAt time.Time
+	Reason   string // why it is stale, for people
 }
 
 // CatalogueFilter selects products or customers of one tenant, by rising ERP id.

@@ -18,9 +18,6 @@ const (
 	Cancelled Status = "cancelled"
 )
 
-// Statuses lists every status, in the order of an order's life.
-var Statuses = []Status{Draft, Sent, Confirmed, Done, Cancelled}
-
 // SourceERP is the source of an order that no caller of the gateway placed: someone made it in Odoo.
 const SourceERP = "odoo"
 

@@ -20,9 +20,9 @@ const (
 	MaxTextLength = 4000 // of a note
 )
 
-// MaxQuantity and MaxPrice bound a line; Odoo stores both as doubles, which are exact to the cent up to here.
+// MaxQuantity and MaxPrice bound a line, so that the sums of an order stay within the digits of an amount.
 var (
-	MaxQuantity = decimal.New(1, 9)
+	MaxQuantity = decimal.New(1, 6)
 	MaxPrice    = decimal.New(1, 9)
 )
 
