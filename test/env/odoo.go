@@ -1,0 +1,60 @@
+package env
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// OdooServer is a running Odoo with the demo data of its sales, stock, delivery and accounting applications.
+type OdooServer struct {
+	Major    int    // 14 or 19
+	URL      string // without path and credentials: "http://127.0.0.1:8083"
+	Database string
+
+	// User may do what a gateway needs and no more: sell, create contacts, see stock, invoice.
+	User     string
+	Password string
+
+	// AdminUser is the administrator, for tests that change what the gateway's user may not.
+	AdminUser     string
+	AdminPassword string
+}
+
+// Odoo returns the Odoo server of a major version, or skips the test if ORDERGATE_TEST_ODOO<major> is not set. The
+// server is shared by all tests: a test finds its own records by names that no other uses.
+func Odoo(t testing.TB, major int) OdooServer {
+	t.Helper()
+	variable := fmt.Sprintf("ORDERGATE_TEST_ODOO%d", major)
+	value := setting(t, variable, "http://gateway:gateway-secret@127.0.0.1:8069/shop")
+	server, err := parseOdoo(value)
+	if err != nil {
+		t.Fatalf("%s %v", variable, err)
+	}
+	server.Major = major
+	return server
+}
+
+func parseOdoo(value string) (OdooServer, error) {
+	u, err := parseServer(value, "http", "https")
+	if err != nil {
+		return OdooServer{}, err
+	}
+	password, _ := u.User.Password()
+	database := strings.Trim(u.Path, "/")
+	switch {
+	case password == "":
+		return OdooServer{}, fmt.Errorf("has no password")
+	case database == "" || strings.Contains(database, "/"):
+		return OdooServer{}, fmt.Errorf("has the path %q: it must be the name of one database", u.Path)
+	}
+	return OdooServer{
+		URL:           (&url.URL{Scheme: u.Scheme, Host: u.Host}).String(),
+		Database:      database,
+		User:          u.User.Username(),
+		Password:      password,
+		AdminUser:     "admin", // as Odoo's demo data has it
+		AdminPassword: "admin",
+	}, nil
+}
