@@ -1,2 +1,48 @@
-// Package odoo is the ERP client.
+// Package odoo is the ERP client: sale orders, products and partners of an Odoo 14 to 19+, in Odoo's own terms, over
+// XML-RPC. It knows nothing of databases or of HTTP callers.
+//
+//	client, err := odoo.New(odoo.Config{
+//		URL: "https://erp.example.com", Database: "shop", User: "gateway", Password: password,
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	defer client.Close()
+//	id, err := client.PlaceOrder(ctx, odoo.NewOrder{
+//		ExternalID: "t1_portal_5f2c", PartnerID: 9,
+//		Lines: []odoo.NewLine{{ExternalID: "t1_portal_5f2c_1", ProductID: 38, Quantity: two}},
+//	})
+//
+// New touches no network. The first call finds out the version and logs in; the client does both again by itself after
+// Odoo refused the login or went away, for it may come back with another password or as a newer version.
+//
+// # What is certain after a failure
+//
+// Every error is an *Error, and its Outcome answers the one question that matters after a write:
+//
+//   - Rejected: Odoo refused and rolled back. Reason says whether it was a rule of the business, whose words are in
+//     Message, or a missing permission. Repeating it is pointless.
+//   - NotSent: nothing reached Odoo's code. The connection was refused, the circuit breaker was open, the login failed,
+//     the time was over.
+//   - Unknown: it may have taken effect, or may yet. Repeat it until the outcome is certain.
+//
+// Repeating is safe for PlaceOrder and EnsurePartner: they create what is absent and return what exists, by external id,
+// and change nothing that exists. ir.model.data holds external ids for all models under one name: two records of
+// different kinds must never share one (Odoo 14 answers with the id of the wrong record, Odoo 19 refuses). Deleting a
+// record deletes its external id too, so that a late repetition would create it again: whoever calls must remember what
+// it has placed.
+//
+// # Limits
+//
+// A call ends after Config.CallTimeout or with its context, whichever comes first. At most Config.MaxConnections calls
+// are in flight, further ones wait. An answer is bounded in bytes, after decompression, and in depth before anything
+// decodes it. A circuit breaker stops calls while Odoo is in trouble: connections fail, answers take too long, are HTTP
+// 5xx or cannot be read. What Odoo refuses in good order does not count.
+//
+// # Values
+//
+// Money and quantities are exact decimals, made of the shortest spelling of Odoo's floats, and rounded to six decimals.
+// Times are UTC; Odoo gives them in whole seconds, and write_date is the start of the transaction that wrote. Notes are
+// plain text, whatever the version of Odoo makes of them. Texts that XML cannot carry unchanged are refused, never sent
+// altered.
 package odoo

@@ -1,0 +1,157 @@
+package odoo
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	answerHead = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n"
+	answerTail = "\n</param>\n</params>\n</methodResponse>\n"
+)
+
+func answered(value string) string { return answerHead + value + answerTail }
+
+func TestDecodeAnswer(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		xml  string
+		want any
+	}{
+		"integer":      {"<value><int>-7</int></value>", int64(-7)},
+		"false":        {"<value><boolean>0</boolean></value>", false},
+		"text":         {"<value><string>  a &lt;b&gt; &amp;\n😀 </string></value>", "  a <b> &\n😀 "},
+		"empty text":   {"<value><string></string></value>", nil},
+		"double":       {"<value><double>19.9</double></value>", 19.9},
+		"nil":          {"<value><nil/></value>", nil},
+		"empty list":   {"<value><array><data>\n</data></array></value>", []any{}},
+		"list":         {"<value><array><data>\n<value><int>1</int></value>\n<value><string>x</string></value>\n</data></array></value>", []any{int64(1), "x"}},
+		"empty record": {"<value><struct>\n</struct></value>", map[string]any(nil)},
+		"record with empty text": {"<value><struct><member><name>a</name><value><string></string></value></member>" +
+			"<member><name>b</name><value><int>2</int></value></member></struct></value>", map[string]any{"a": nil, "b": int64(2)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := decodeAnswer([]byte(answered(test.xml)), 64)
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+		})
+	}
+}
+
+func TestDecodeAnswerFault(t *testing.T) {
+	t.Parallel()
+	_, err := decodeAnswer([]byte("<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>2</int></value></member>"+
+		"<member><name>faultString</name><value><string>no &lt;way&gt;</string></value></member></struct></value></fault></methodResponse>"), 64)
+	var f *fault
+	require.ErrorAs(t, err, &f)
+	require.Equal(t, fault{code: 2, text: "no <way>"}, *f)
+
+	_, err = decodeAnswer([]byte(answered("<value><string>&lt;fault&gt; &lt;/fault&gt;</string></value>")), 64)
+	require.NoError(t, err, "a text that looks like a fault is none")
+}
+
+func TestDecodeAnswerRefuses(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"nothing":                 "",
+		"only text":               "hello",
+		"HTML":                    "<!DOCTYPE html><html><body>Database manager</body></html>",
+		"HTML without doctype":    "<html><body></body></html>",
+		"doctype with entities":   `<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]>` + answered("<value><string>&a;</string></value>"),
+		"unknown entity":          answered("<value><string>&nope;</string></value>"),
+		"comment":                 answered("<value><string>a<!-- -->b</string></value>"),
+		"CDATA":                   answered("<value><string><![CDATA[x]]></string></value>"),
+		"processing instruction":  answered("<?php x ?><value><int>1</int></value>"),
+		"attribute":               answered(`<value type="x"><int>1</int></value>`),
+		"a value without type":    answered("<value>text</value>"),
+		"a bare empty value":      answered("<value></value>"),
+		"a self-closed value":     answered("<value/>"),
+		"cut":                     answered("<value><int>1</int></value>")[:80],
+		"cut in a tag":            answerHead + "<value><in",
+		"crossed tags":            answered("<value><int>1</value></int>"),
+		"closed twice":            answered("<value><int>1</int></value></value>"),
+		"two documents":           answered("<value><int>1</int></value>") + "<methodResponse></methodResponse>",
+		"text after":              answered("<value><int>1</int></value>") + "x",
+		"text before":             "x" + answered("<value><int>1</int></value>"),
+		"not a number":            answered("<value><int>one</int></value>"),
+		"unknown type":            answered("<value><float>1</float></value>"),
+		"a call":                  "<methodCall><methodName>x</methodName></methodCall>",
+		"a fault without code":    "<methodResponse><fault><value><string>x</string></value></fault></methodResponse>",
+		"no value":                "<methodResponse><params></params></methodResponse>",
+		"declaration without end": "<?xml version='1.0'",
+		"less-than in a text":     answered("<value><string>a < b</string></value>"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := decodeAnswer([]byte(answer), 64)
+			var e *Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, Unknown, e.Outcome)
+			require.Equal(t, BadAnswer, e.Reason)
+		})
+	}
+}
+
+// nestedLists is an answer whose elements are nested 4+3n deep.
+func nestedLists(n int) []byte {
+	return []byte(answered(strings.Repeat("<value><array><data>", n) + "<value><int>1</int></value>" +
+		strings.Repeat("</data></array></value>", n)))
+}
+
+func TestDecodeAnswerBoundsDepth(t *testing.T) {
+	t.Parallel()
+	const lists = 10 // methodResponse, params, param, 30 of the lists, value, int
+	_, err := decodeAnswer(nestedLists(lists), 35)
+	require.NoError(t, err)
+	_, err = decodeAnswer(nestedLists(lists), 34)
+	require.ErrorContains(t, err, "nested more than 34 deep")
+	_, err = decodeAnswer(nestedLists(2_000_000), 64) // without the guard, the decoder's stack overflows and the process dies
+	require.ErrorContains(t, err, "nested")
+}
+
+// FuzzDecodeAnswer holds the guard to a real parser: what it accepts, the parser reads without anything that the guard
+// claims is not there; and whatever it accepts, the decoder survives.
+func FuzzDecodeAnswer(f *testing.F) {
+	f.Add([]byte(answered("<value><struct><member><name>a</name><value><string>x &amp; y</string></value></member></struct></value>")))
+	f.Add([]byte("<methodResponse><fault><value><struct></struct></value></fault></methodResponse>"))
+	f.Add([]byte(answered("<value><array><data><value><double>1e5</double></value><value><nil/></value></data></array></value>")))
+	f.Add([]byte(answered("<value><struct><member><name></name></member></struct></value>")))
+	f.Add([]byte(answered("<value><dateTime.iso8601>20260102T03:04:05</dateTime.iso8601></value>")))
+	f.Add(nestedLists(3))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		const maxDepth = 12
+		if _, err := checkAnswer(data, maxDepth); err != nil {
+			return
+		}
+		depth := 0
+		parser := xml.NewDecoder(bytes.NewReader(data))
+		for {
+			token, err := parser.Token()
+			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					break // the parser is stricter still: the decoder will refuse as well
+				}
+				require.Zero(t, depth)
+				break
+			}
+			switch token := token.(type) {
+			case xml.StartElement:
+				depth++
+				require.LessOrEqual(t, depth, maxDepth)
+				require.Empty(t, token.Attr)
+			case xml.EndElement:
+				depth--
+			case xml.Comment, xml.Directive:
+				t.Fatalf("%T in an accepted answer", token)
+			}
+		}
+		_, _ = decodeAnswer(data, maxDepth)
+	})
+}

@@ -1,0 +1,172 @@
+package odoo_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kolo/xmlrpc"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+
+	"ordergate/odoo"
+)
+
+// fakeOdoo lets a login through and answers everything else as its test says.
+type fakeOdoo struct {
+	*httptest.Server
+	major int64 // of the version it claims
+
+	mu        sync.Mutex
+	onVersion http.HandlerFunc // nil: major
+	onLogin   http.HandlerFunc // nil: user 7
+	onObject  http.HandlerFunc
+	calls     []string // "version", "authenticate", "sale.order.load"
+	bodies    []string
+}
+
+func newFakeOdoo(t *testing.T, onObject http.HandlerFunc) *fakeOdoo {
+	t.Helper()
+	f := &fakeOdoo{major: 19, onObject: onObject}
+	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
+	t.Cleanup(f.Close)
+	return f
+}
+
+var (
+	methodName = regexp.MustCompile(`<methodName>([^<]*)</methodName>`)
+	texts      = regexp.MustCompile(`<string>([^<]*)</string>`)
+)
+
+func (f *fakeOdoo) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	name := methodName.FindStringSubmatch(string(body))[1]
+	f.mu.Lock()
+	handler := map[string]http.HandlerFunc{"version": f.onVersion, "authenticate": f.onLogin, "execute_kw": f.onObject}[name]
+	if handler == nil && name == "version" {
+		handler = value(map[string]any{"server_version_info": []any{f.major, int64(0)}, "server_serie": fmt.Sprintf("%d.0", f.major)})
+	}
+	if handler == nil {
+		handler = value(int64(7))
+	}
+	if name == "execute_kw" {
+		text := texts.FindAllStringSubmatch(string(body), 4) // database, password, model, method
+		name = text[2][1] + "." + text[3][1]
+	}
+	f.calls = append(f.calls, name)
+	f.bodies = append(f.bodies, string(body))
+	f.mu.Unlock()
+	handler(w, r)
+}
+
+// handle replaces what the fake answers.
+func (f *fakeOdoo) handle(set func(f *fakeOdoo)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	set(f)
+}
+
+// count counts the calls of one name.
+func (f *fakeOdoo) count(name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(slices.DeleteFunc(slices.Clone(f.calls), func(c string) bool { return c != name }))
+}
+
+// lastBody is the body of the last request.
+func (f *fakeOdoo) lastBody() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bodies[len(f.bodies)-1]
+}
+
+func (f *fakeOdoo) config() odoo.Config {
+	return odoo.Config{URL: f.URL, Database: "shop", User: "gateway", Password: "s3cret", CallTimeout: 10 * time.Second}
+}
+
+func newClient(t *testing.T, cfg odoo.Config) *odoo.Client {
+	t.Helper()
+	c, err := odoo.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// value answers with a value.
+func value(v any) http.HandlerFunc {
+	call, err := xmlrpc.EncodeMethodCall("x", v)
+	if err != nil {
+		panic(err)
+	}
+	params := call[bytes.Index(call, []byte("<params>")):bytes.Index(call, []byte("</methodCall>"))]
+	return raw("<?xml version='1.0'?>\n<methodResponse>" + string(params) + "</methodResponse>")
+}
+
+func raw(xml string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+		_, _ = io.WriteString(w, xml)
+	}
+}
+
+func faulty(code int, text string) http.HandlerFunc {
+	text = strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(text)
+	return raw(fmt.Sprintf("<?xml version='1.0'?><methodResponse><fault><value><struct>"+
+		"<member><name>faultCode</name><value><int>%d</int></value></member>"+
+		"<member><name>faultString</name><value><string>%s</string></value></member>"+
+		"</struct></value></fault></methodResponse>", code, text))
+}
+
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+}
+
+// hang does not answer before the caller has gone.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// closeConnection ends the connection without an answer, after the request was read.
+func closeConnection(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+func refusedLoad(message map[string]any) http.HandlerFunc {
+	return value(map[string]any{"ids": false, "messages": []any{message}})
+}
+
+func loaded(ids ...any) http.HandlerFunc {
+	return value(map[string]any{"ids": ids, "messages": []any{}})
+}
+
+func newOrder() odoo.NewOrder {
+	return odoo.NewOrder{ExternalID: "o", PartnerID: 1,
+		Lines: []odoo.NewLine{{ExternalID: "o_1", ProductID: 2, Quantity: decimal.New(1, 0)}}}
+}
+
+func requireError(t *testing.T, err error, outcome odoo.Outcome, reason odoo.Reason) *odoo.Error {
+	t.Helper()
+	var e *odoo.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, outcome, e.Outcome, "%v", err)
+	require.Equal(t, reason, e.Reason, "%v", err)
+	require.NotEmpty(t, e.Method)
+	require.NotEmpty(t, e.Message)
+	require.NotContains(t, err.Error(), "s3cret")
+	return e
+}
+
+func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return ctx, cancel
+}

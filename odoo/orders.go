@@ -1,0 +1,385 @@
+package odoo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/shopspring/decimal"
+	"ordergate/order"
+)
+
+// PlaceOrder creates the order if its external id is absent, and returns the id either way, in one call that is atomic in
+// Odoo. An existing order is not changed, whatever o says. An *Error with outcome Unknown may be followed by the same
+// call again, until the outcome is certain.
+func (c *Client) PlaceOrder(ctx context.Context, o NewOrder) (int64, error) {
+	const method = "sale.order.load"
+	if err := o.check(); err != nil {
+		named(err, method)
+		return 0, err
+	}
+	s, err := c.sessionFor(ctx, method)
+	if err != nil {
+		return 0, err
+	}
+	return c.load(ctx, "sale.order", o.table(s.dialect))
+}
+
+// PlacedOrder returns the id of the order that has an external id, 0 if none has. It creates nothing, and finds the order
+// also where PlaceOrder would not: Odoo 14 resolves the product and the partner before it looks at the external id, and
+// refuses if one of them was archived since.
+//
+// A user who sells may not read external ids. So load is asked to create the order from nothing: it returns an
+// existing one, and otherwise misses the customer.
+func (c *Client) PlacedOrder(ctx context.Context, externalID string) (int64, error) {
+	if !isExternalID(externalID) {
+		err := badExternalID("id", 0)
+		named(err, "sale.order.load")
+		return 0, err
+	}
+	id, err := c.loadIn(ctx, "sale.order", table{columns: []string{"id"}, rows: [][]string{{idPrefix + externalID}}}, findOnly)
+	var e *Error
+	if errors.As(err, &e) && e.Outcome == Rejected && e.Reason == BusinessRule && e.Field == "partner_id" {
+		return 0, nil
+	}
+	return id, err
+}
+
+// check refuses what load would take for something else: an empty cell of price is 0 to it, not the price list's, and
+// two records under one external id are one to it.
+func (o *NewOrder) check() error {
+	if len(o.Lines) == 0 {
+		return &Error{Outcome: Rejected, Reason: BusinessRule, Row: -1, Message: "an order needs at least one line"}
+	}
+	if !isExternalID(o.ExternalID) {
+		return badExternalID("id", 0)
+	}
+	taken := map[string]bool{o.ExternalID: true}
+	for i, l := range o.Lines {
+		if taken[l.ExternalID] || !isExternalID(l.ExternalID) {
+			return badExternalID("order_line/id", i)
+		}
+		taken[l.ExternalID] = true
+		if (l.UnitPrice == nil) != (o.Lines[0].UnitPrice == nil) {
+			return &Error{Outcome: Rejected, Reason: BusinessRule, Field: "order_line/price_unit", Row: i,
+				Message: "prices must be given on all lines or on none"}
+		}
+		if l.Discount != nil && l.UnitPrice == nil {
+			return &Error{Outcome: Rejected, Reason: BusinessRule, Field: "order_line/discount", Row: i,
+				Message: "a discount needs a price on the same line"}
+		}
+	}
+	return nil
+}
+
+// table lays the order out for load. A column is there only if it is filled. A line without discount on an order that has
+// some has the discount 0: its price is given, and so is the price to pay.
+func (o *NewOrder) table(d dialect) table {
+	t := table{columns: []string{"id", "partner_id/.id"}}
+	own := []string{idPrefix + o.ExternalID, idCell(o.PartnerID)}
+	add := func(column, cell string, filled bool) {
+		if filled {
+			t.columns, own = append(t.columns, column), append(own, cell)
+		}
+	}
+	add("partner_shipping_id/.id", idCell(o.ShippingPartnerID), o.ShippingPartnerID != 0)
+	add("client_order_ref", o.Reference, o.Reference != "")
+	add("note", d.note(o.Note), o.Note != "")
+
+	priced := o.Lines[0].UnitPrice != nil
+	discounted := slices.ContainsFunc(o.Lines, func(l NewLine) bool { return l.Discount != nil })
+	t.columns = append(t.columns, "order_line/id", "order_line/product_id/.id", "order_line/product_uom_qty")
+	if priced {
+		t.columns = append(t.columns, "order_line/price_unit")
+	}
+	if discounted {
+		t.columns = append(t.columns, "order_line/discount")
+	}
+	for i, l := range o.Lines {
+		row := make([]string, len(own), len(t.columns))
+		if i == 0 {
+			copy(row, own)
+		}
+		row = append(row, idPrefix+l.ExternalID, idCell(l.ProductID), l.Quantity.String())
+		if priced {
+			row = append(row, l.UnitPrice.String())
+		}
+		if discounted {
+			discount := decimal.Zero
+			if l.Discount != nil {
+				discount = *l.Discount
+			}
+			row = append(row, discount.String())
+		}
+		t.rows = append(t.rows, row)
+	}
+	return t
+}
+
+// ConfirmOrder runs action_confirm. Its success or failure proves little (Odoo 14 confirms a confirmed order again, 19
+// refuses to): read the order afterwards.
+func (c *Client) ConfirmOrder(ctx context.Context, id int64) error {
+	_, err := c.execute(ctx, "sale.order", "action_confirm", []any{[]any{id}}, nil)
+	return err
+}
+
+// Orders reads orders with their lines, by rising id; ids that do not exist or are not visible are left out.
+func (c *Client) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	s, err := c.sessionFor(ctx, "sale.order.read")
+	if err != nil {
+		return nil, err
+	}
+	read := c.readOrdersThenLines
+	if s.dialect.webRead {
+		read = c.readOrdersAtOnce
+	}
+	found, err := read(ctx, s.dialect, ids)
+	if err != nil {
+		return nil, err
+	}
+	snapshots, err := c.snapshots(ctx, s.dialect, found)
+	if err != nil {
+		named(err, "sale.order.read")
+		return nil, err
+	}
+	slices.SortFunc(snapshots, func(a, b order.Snapshot) int { return cmp.Compare(a.ID, b.ID) })
+	return snapshots, nil
+}
+
+var orderFields = []string{
+	"name", "state", "partner_id", "client_order_ref", "note", "currency_id",
+	"amount_untaxed", "amount_tax", "amount_total", "date_order", "create_date", "write_date",
+}
+
+func lineFields(d dialect) []string {
+	return []string{
+		"product_id", "name", d.lineUnit, "product_uom_qty", "price_unit", "discount",
+		"price_subtotal", "price_tax", "price_total", "write_date", "display_type",
+	}
+}
+
+// readOrders are orders as they were read: the lines of each by the order's id.
+type readOrders struct {
+	orders []record
+	lines  map[int64][]record
+	answer answer // the one that the orders came with
+}
+
+// unreadable reports whether a read failed for one of its records, which is not there any more or not for us to see. A
+// search leaves such records out, but costs more.
+func unreadable(err error) bool { return isReason(err, BusinessRule) || isReason(err, AccessRights) }
+
+// readOrdersAtOnce reads orders and lines under one snapshot of the database.
+func (c *Client) readOrdersAtOnce(ctx context.Context, d dialect, ids []int64) (readOrders, error) {
+	line := map[string]any{}
+	for _, f := range lineFields(d) {
+		line[f] = map[string]any{}
+	}
+	specification := map[string]any{"locked": map[string]any{}, "order_line": map[string]any{"fields": line}}
+	for _, f := range orderFields {
+		specification[f] = map[string]any{}
+	}
+	a, err := c.execute(ctx, "sale.order", "web_read", []any{anySlice(ids), specification}, nil)
+	value := a.value
+	if unreadable(err) {
+		a, err = c.execute(ctx, "sale.order", "web_search_read", []any{},
+			map[string]any{"domain": idsIn("id", ids), "specification": specification, "order": "id asc"})
+		found, _ := a.value.(map[string]any)
+		value = found["records"]
+	}
+	if err != nil {
+		return readOrders{}, err
+	}
+	orders, err := records(value)
+	if err != nil {
+		named(err, "sale.order.web_read")
+		return readOrders{}, err
+	}
+	read := readOrders{orders: orders, lines: make(map[int64][]record, len(orders)), answer: a}
+	for i := range orders {
+		read.lines[orders[i].id()] = orders[i].nested("order_line")
+	}
+	return read, firstError("sale.order.web_read", orders)
+}
+
+// readOrdersThenLines reads orders and, knowing the ids, their lines. With ids and without the names of what is referred
+// to, which Odoo would compute, two reads in turn are faster than two searches side by side. What changes between the two
+// is written after the answer that counts as the time of reading, and so is read again by the next sync.
+func (c *Client) readOrdersThenLines(ctx context.Context, d dialect, ids []int64) (readOrders, error) {
+	orders, a, err := c.readRaw(ctx, "sale.order", ids, append(slices.Clone(orderFields), "order_line"))
+	if unreadable(err) {
+		ids, err = c.search(ctx, "sale.order", idsIn("id", ids), len(ids))
+		if err != nil {
+			return readOrders{}, err
+		}
+		orders, a, err = c.readRaw(ctx, "sale.order", ids, append(slices.Clone(orderFields), "order_line"))
+	}
+	if err != nil {
+		return readOrders{}, err
+	}
+	var lineIDs []int64
+	for i := range orders {
+		of, err := idList(orders[i].values["order_line"])
+		if err != nil {
+			named(err, "sale.order.read")
+			return readOrders{}, err
+		}
+		lineIDs = append(lineIDs, of...)
+	}
+	read := readOrders{orders: orders, lines: make(map[int64][]record, len(orders)), answer: a}
+	if len(lineIDs) == 0 {
+		return read, nil
+	}
+	lines, _, err := c.readRaw(ctx, "sale.order.line", lineIDs, append(lineFields(d), "order_id"))
+	if err != nil {
+		return readOrders{}, err
+	}
+	for _, l := range lines {
+		id := l.refID("order_id")
+		if l.err != nil {
+			named(l.err, "sale.order.line.read")
+			return readOrders{}, l.err
+		}
+		read.lines[id] = append(read.lines[id], l)
+	}
+	return read, nil
+}
+
+func (c *Client) snapshots(ctx context.Context, d dialect, read readOrders) ([]order.Snapshot, error) {
+	snapshots := make([]order.Snapshot, 0, len(read.orders))
+	for i := range read.orders {
+		r := &read.orders[i]
+		s := order.Snapshot{
+			Order: order.Order{
+				ID:            r.id(),
+				Number:        r.text("name"),
+				Customer:      order.Party{ERPPartnerID: r.refID("partner_id")},
+				Reference:     r.text("client_order_ref"),
+				Note:          d.plainNote(r.text("note")),
+				AmountUntaxed: r.number("amount_untaxed"),
+				AmountTax:     r.number("amount_tax"),
+				AmountTotal:   r.number("amount_total"),
+				OrderedAt:     r.moment("date_order"),
+				CreatedAt:     r.moment("create_date"),
+			},
+			WriteDate: r.moment("write_date"),
+			ReadAt:    read.answer.asOf(),
+		}
+		state, locked, currencyID := r.text("state"), d.locked && r.flag("locked"), r.refID("currency_id")
+		if r.err != nil {
+			return nil, r.err
+		}
+		var err error
+		s.Status, err = d.status(state, locked)
+		if err != nil {
+			return nil, badAnswer(err)
+		}
+		currency, err := c.currencyOf(ctx, currencyID)
+		if err != nil {
+			return nil, err
+		}
+		s.Currency, s.CurrencyDecimals = currency.name, currency.decimals
+		err = c.addLines(ctx, &s, d, read.lines[s.ID])
+		if err != nil {
+			return nil, err
+		}
+		s.UpdatedAt = s.WriteDate
+		if s.LinesWriteDate.After(s.UpdatedAt) {
+			s.UpdatedAt = s.LinesWriteDate
+		}
+		snapshots = append(snapshots, s)
+	}
+	return snapshots, nil
+}
+
+// addLines fills in the product lines. Sections and notes are not lines, but their write_date counts, as in LineHeads.
+func (c *Client) addLines(ctx context.Context, s *order.Snapshot, d dialect, lines []record) error {
+	for i := range lines {
+		r := &lines[i]
+		l := order.Line{
+			ERPLineID:    r.id(),
+			ERPProductID: r.refID("product_id"),
+			Name:         r.text("name"),
+			Quantity:     r.number("product_uom_qty"),
+			UnitPrice:    r.number("price_unit"),
+			Discount:     r.number("discount"),
+			Subtotal:     r.number("price_subtotal"),
+			Tax:          r.number("price_tax"),
+			Total:        r.number("price_total"),
+		}
+		written, display, unitID := r.moment("write_date"), r.text("display_type"), r.refID(d.lineUnit)
+		if r.err != nil {
+			return r.err
+		}
+		unit, err := c.unitOf(ctx, unitID)
+		if err != nil {
+			return err
+		}
+		l.UnitOfMeasure = string(unit)
+		if written.After(s.LinesWriteDate) {
+			s.LinesWriteDate = written
+		}
+		if display == "" {
+			s.Lines = append(s.Lines, l)
+		}
+	}
+	return nil
+}
+
+// OrderHeads lists orders written since; LinesWriteDate and ReadAt are not set.
+func (c *Client) OrderHeads(ctx context.Context, page Page) ([]order.Head, error) {
+	list, _, err := c.searchRead(ctx, query{model: "sale.order", domain: pageDomain(page, writtenSince),
+		fields: []string{"write_date"}, limit: page.Limit})
+	if err != nil {
+		return nil, err
+	}
+	heads := make([]order.Head, len(list))
+	for i := range list {
+		heads[i] = order.Head{ID: list[i].id(), WriteDate: list[i].moment("write_date")}
+	}
+	return heads, firstError("sale.order.search_read", list)
+}
+
+// LineHeads lists order lines written since.
+func (c *Client) LineHeads(ctx context.Context, page Page) ([]LineHead, error) {
+	list, _, err := c.searchRead(ctx, query{model: "sale.order.line", domain: pageDomain(page, writtenSince),
+		fields: []string{"order_id", "write_date"}, limit: page.Limit})
+	if err != nil {
+		return nil, err
+	}
+	heads := make([]LineHead, len(list))
+	for i := range list {
+		heads[i] = LineHead{ID: list[i].id(), OrderID: list[i].refID("order_id"), WriteDate: list[i].moment("write_date")}
+	}
+	return heads, firstError("sale.order.line.search_read", list)
+}
+
+// CountOrders counts all orders.
+func (c *Client) CountOrders(ctx context.Context) (int64, error) {
+	a, err := c.execute(ctx, "sale.order", "search_count", []any{domain{}}, nil)
+	if err != nil {
+		return 0, err
+	}
+	return countOf(a.value, "sale.order.search_count")
+}
+
+// ExistingOrders returns those of the ids that orders have, by rising id.
+func (c *Client) ExistingOrders(ctx context.Context, ids []int64) ([]int64, error) {
+	return c.search(ctx, "sale.order", idsIn("id", ids), len(ids))
+}
+
+// maxFound bounds what FindOrders returns.
+const maxFound = 1000
+
+// FindOrders returns the ids of the orders that have this number (name), or, if it is empty, this reference: at most
+// 1000, by rising id.
+func (c *Client) FindOrders(ctx context.Context, number, reference string) ([]int64, error) {
+	if number != "" {
+		return c.search(ctx, "sale.order", domain{condition("name", "=", number)}, maxFound)
+	}
+	return c.search(ctx, "sale.order", domain{condition("client_order_ref", "=", reference)}, maxFound)
+}

@@ -1,0 +1,282 @@
+package conformance
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ordergate/odoo"
+	"ordergate/order"
+)
+
+func (b *bundle) testPlaceOrder(t *testing.T) {
+	o := b.newOrder("place")
+	o.Note = "leave at the door"
+	id := b.place(t, o)
+	s := b.order(t, id)
+	require.Equal(t, id, s.ID)
+	require.NotEmpty(t, s.Number)
+	require.Equal(t, order.Draft, s.Status)
+	require.Equal(t, b.partner, s.Customer.ERPPartnerID)
+	require.Equal(t, o.Reference, s.Reference)
+	require.Equal(t, o.Note, s.Note)
+	require.Len(t, s.Currency, 3)
+	require.Equal(t, 2, s.CurrencyDecimals)
+	require.False(t, s.OrderedAt.IsZero())
+	require.False(t, s.CreatedAt.IsZero())
+	require.False(t, s.WriteDate.IsZero())
+	require.False(t, s.LinesWriteDate.IsZero())
+	require.False(t, s.UpdatedAt.Before(s.WriteDate))
+	require.Len(t, s.Lines, 2)
+	require.Equal(t, b.chair, s.Lines[0].ERPProductID)
+	require.Equal(t, b.table, s.Lines[1].ERPProductID)
+	for _, l := range s.Lines {
+		require.Positive(t, l.ERPLineID)
+		require.Contains(t, l.Name, b.tag, "the product's name")
+		require.NotEmpty(t, l.UnitOfMeasure)
+	}
+}
+
+func (b *bundle) testPlaceOrderCreatesOnce(t *testing.T) {
+	o := b.newOrder("once")
+	id := b.place(t, o)
+	require.Equal(t, id, b.place(t, o), "the same order again")
+	require.EqualValues(t, 1, b.admin.count(t, "sale.order", "client_order_ref", o.Reference))
+	require.Len(t, b.order(t, id).Lines, 2, "no line was appended")
+
+	line := b.order(t, id).Lines[0].ERPLineID
+	b.admin.write(t, "sale.order", id, map[string]any{"client_order_ref": "edited-" + b.tag})
+	b.admin.write(t, "sale.order.line", line, map[string]any{"product_uom_qty": 7.0})
+	require.Equal(t, id, b.place(t, o), "after an edit")
+	edited := b.order(t, id)
+	require.Equal(t, "edited-"+b.tag, edited.Reference, "the edit stays")
+	requireNumber(t, "7", edited.Lines[0].Quantity, "the edit of the line stays")
+	require.Len(t, edited.Lines, 2)
+	require.Zero(t, b.admin.count(t, "sale.order", "client_order_ref", o.Reference), "no second order")
+
+	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.Equal(t, id, b.place(t, o), "after the confirmation")
+	require.Equal(t, order.Confirmed, b.order(t, id).Status)
+}
+
+func (b *bundle) testPlaceOrderConcurrently(t *testing.T) {
+	const callers = 6
+	o := b.newOrder("race")
+	ids, errs := make([]int64, callers), make([]error, callers)
+	var callersDone sync.WaitGroup
+	for i := range callers {
+		callersDone.Go(func() { ids[i], errs[i] = b.client.PlaceOrder(t.Context(), o) })
+	}
+	callersDone.Wait()
+	for i := range callers {
+		require.NoError(t, errs[i])
+		require.Equal(t, ids[0], ids[i])
+	}
+	require.EqualValues(t, 1, b.admin.count(t, "sale.order", "client_order_ref", o.Reference))
+	require.Len(t, b.order(t, ids[0]).Lines, 2)
+}
+
+func (b *bundle) testPlaceOrderRejected(t *testing.T) {
+	const noSuchID = 99_999_999
+	badProduct := b.newOrder("bad_product")
+	badProduct.Lines[1].ProductID = noSuchID
+	badPartner := b.newOrder("bad_partner")
+	badPartner.PartnerID = noSuchID
+	mixedPrices := b.newOrder("mixed_prices")
+	mixedPrices.Lines[1].UnitPrice = numberPointer("1")
+	noLines := b.newOrder("no_lines")
+	noLines.Lines = nil
+	for name, test := range map[string]struct {
+		order odoo.NewOrder
+		field string
+		row   int
+	}{
+		"product":      {badProduct, "order_line/product_id/.id", 1},
+		"partner":      {badPartner, "partner_id/.id", 0},
+		"mixed prices": {mixedPrices, "order_line/price_unit", 1},
+		"no lines":     {noLines, "", -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := b.client.PlaceOrder(t.Context(), test.order)
+			e := requireError(t, err, odoo.Rejected, odoo.BusinessRule)
+			require.Equal(t, test.field, e.Field)
+			require.Equal(t, test.row, e.Row)
+			require.NotEmpty(t, e.Message)
+			require.Zero(t, b.admin.count(t, "sale.order", "client_order_ref", test.order.Reference))
+		})
+	}
+	require.Equal(t, "closed", b.client.BreakerState(), "refusals are no failures")
+
+	mended := b.newOrder("bad_product")
+	require.Positive(t, b.place(t, mended), "a refusal leaves nothing behind that would stand in the way")
+}
+
+// lineTexts must survive in fields of one line, noteTexts in notes as well.
+var (
+	lineTexts = map[string]string{
+		"xml":          `<b>&amp;</b> & "double" 'single' ]]> <!-- --> <![CDATA[x]]> &#65; <?pi?>`,
+		"spaces":       "  two  before, two after  ",
+		"unicode":      "Žluťoučký кінь 馬 😀 e\u0301 \u00a0nbsp \u2028ls \u200dzwj \ufeffbom",
+		"right-left":   "שלום \u202eabc",
+		"placeholders": `%s %(x)d {{ 7*7 }} ${7*7} \n \\ %%`,
+		"booleans":     "False",
+		"number":       "0012,50",
+		"external id":  "__import__.x,base.main_company",
+		"sql":          `'; DROP TABLE sale_order; --`,
+	}
+	noteTexts = map[string]string{
+		"lines":          "one\ntwo\n\nfour",
+		"ends":           "\n\n  begins and ends  \n",
+		"tab":            "a\tb",
+		"indented":       "list:\n  - one\n  -  two",
+		"html":           "<p>not a paragraph</p><br/>&nbsp;<script>alert(1)</script>",
+		"only a newline": "\n",
+		"only spaces":    "   ",
+	}
+)
+
+func (b *bundle) testPlaceOrderTexts(t *testing.T) {
+	for name, text := range lineTexts {
+		t.Run("reference and note/"+name, func(t *testing.T) {
+			o := b.newOrder("text_" + newTag())
+			o.Reference, o.Note = text, text
+			id := b.place(t, o)
+			s := b.order(t, id)
+			require.Equal(t, text, s.Reference)
+			require.Equal(t, text, s.Note)
+			require.Equal(t, text, b.admin.read(t, "sale.order", id, "client_order_ref")["client_order_ref"])
+		})
+	}
+	for name, text := range noteTexts {
+		t.Run("note/"+name, func(t *testing.T) {
+			o := b.newOrder("note_" + newTag())
+			o.Note = text
+			require.Equal(t, text, b.order(t, b.place(t, o)).Note)
+		})
+	}
+	t.Run("refused", func(t *testing.T) {
+		for _, text := range []string{"bell \a", "nul \x00", "return \r", "\xff\xfe", "\uffff"} {
+			o := b.newOrder("refused")
+			o.Reference, o.Note = text, ""
+			_, err := b.client.PlaceOrder(t.Context(), o)
+			requireError(t, err, odoo.Rejected, odoo.BusinessRule)
+		}
+	})
+	t.Run("edited in Odoo", func(t *testing.T) {
+		id := b.place(t, b.newOrder("edited_note"))
+		note := "one\ntwo & three"
+		if b.server.Major >= 15 {
+			note = "<p>one</p><p><b>two</b> &amp; three</p>"
+		}
+		b.admin.write(t, "sale.order", id, map[string]any{"note": note})
+		require.Equal(t, "one\ntwo & three", b.order(t, id).Note)
+	})
+}
+
+func (b *bundle) testPlaceOrderNumbers(t *testing.T) {
+	o := b.newOrder("numbers")
+	o.Lines = []odoo.NewLine{
+		{ProductID: b.chair, Quantity: number("2"), UnitPrice: numberPointer("19.90")},
+		{ProductID: b.chair, Quantity: number("0.5"), UnitPrice: numberPointer("1234567.89"), Discount: numberPointer("12.5")},
+		{ProductID: b.table, Quantity: number("100000000"), UnitPrice: numberPointer("0.01"), Discount: numberPointer("0")},
+		{ProductID: b.table, Quantity: number("3"), UnitPrice: numberPointer("0")},
+		{ProductID: b.table, Quantity: number("1"), UnitPrice: numberPointer("10"), Discount: numberPointer("100")},
+	}
+	for i := range o.Lines {
+		o.Lines[i].ExternalID = o.ExternalID + "_" + string(rune('1'+i))
+	}
+	s := b.order(t, b.place(t, o))
+	want := []struct{ quantity, price, discount, total string }{
+		{"2", "19.9", "0", "39.8"},
+		{"0.5", "1234567.89", "12.5", "540123.45"},
+		{"100000000", "0.01", "0", "1000000"},
+		{"3", "0", "0", "0"},
+		{"1", "10", "100", "0"},
+	}
+	require.Len(t, s.Lines, len(want))
+	for i, w := range want {
+		l := s.Lines[i]
+		requireNumber(t, w.quantity, l.Quantity, "quantity")
+		requireNumber(t, w.price, l.UnitPrice, "price")
+		requireNumber(t, w.discount, l.Discount, "discount")
+		requireNumber(t, w.total, l.Subtotal, "subtotal")
+		requireNumber(t, "0", l.Tax, "tax")
+		requireNumber(t, w.total, l.Total, "total")
+	}
+	requireNumber(t, "1540163.25", s.AmountUntaxed, "untaxed")
+	requireNumber(t, "0", s.AmountTax, "tax")
+	requireNumber(t, "1540163.25", s.AmountTotal, "total")
+}
+
+func (b *bundle) testPlaceOrderAtListPrice(t *testing.T) {
+	s := b.order(t, b.place(t, b.newOrder("list_price")))
+	requireNumber(t, "12.5", s.Lines[0].UnitPrice, "price of the chair")
+	requireNumber(t, "99.99", s.Lines[1].UnitPrice, "price of the table")
+	requireNumber(t, "124.99", s.AmountTotal, "total")
+}
+
+func (b *bundle) testPlaceOrderForDelivery(t *testing.T) {
+	address, err := b.client.EnsurePartner(t.Context(), odoo.NewPartner{
+		ExternalID: "conformance_" + b.tag + "_partner_ship", ParentID: b.partner, Name: "Warehouse", Street: "Kade 1", City: "Gent"})
+	require.NoError(t, err)
+	o := b.newOrder("delivery")
+	o.ShippingPartnerID = address
+	id := b.place(t, o)
+	read := b.admin.read(t, "sale.order", id, "partner_shipping_id", "partner_id")
+	require.Equal(t, address, read["partner_shipping_id"].([]any)[0])
+	require.Equal(t, b.partner, read["partner_id"].([]any)[0])
+	require.Equal(t, b.partner, b.order(t, id).Customer.ERPPartnerID)
+}
+
+func (b *bundle) testConfirmOrder(t *testing.T) {
+	id := b.place(t, b.newOrder("confirm"))
+	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.Equal(t, order.Confirmed, b.order(t, id).Status)
+
+	err := b.client.ConfirmOrder(t.Context(), id)
+	if b.server.Major >= 17 {
+		requireError(t, err, odoo.Rejected, odoo.BusinessRule)
+	} else {
+		require.NoError(t, err)
+	}
+	require.Equal(t, order.Confirmed, b.order(t, id).Status, "whatever the second call answered")
+
+	err = b.client.ConfirmOrder(t.Context(), 99_999_999)
+	e := requireError(t, err, odoo.Rejected, odoo.BusinessRule)
+	require.Equal(t, "Record does not exist or has been deleted.", e.Message)
+}
+
+func (b *bundle) testStatuses(t *testing.T) {
+	id := b.place(t, b.newOrder("statuses"))
+	for _, step := range []struct {
+		state string
+		want  order.Status
+	}{{"sent", order.Sent}, {"cancel", order.Cancelled}, {"sale", order.Confirmed}} {
+		b.admin.write(t, "sale.order", id, map[string]any{"state": step.state})
+		require.Equal(t, step.want, b.order(t, id).Status)
+	}
+	locked := map[string]any{"state": "done"}
+	if b.server.Major >= 17 {
+		locked = map[string]any{"locked": true}
+	}
+	b.admin.write(t, "sale.order", id, locked)
+	require.Equal(t, order.Done, b.order(t, id).Status)
+}
+
+func (b *bundle) testPlacedOrder(t *testing.T) {
+	o := b.newOrder("lookup")
+	id, err := b.client.PlacedOrder(t.Context(), o.ExternalID)
+	require.NoError(t, err)
+	require.Zero(t, id)
+	require.Zero(t, b.admin.count(t, "sale.order", "client_order_ref", o.Reference))
+
+	placed := b.place(t, o)
+	b.admin.write(t, "product.product", o.Lines[0].ProductID, map[string]any{"active": false})
+	defer b.admin.write(t, "product.product", o.Lines[0].ProductID, map[string]any{"active": true})
+	id, err = b.client.PlacedOrder(t.Context(), o.ExternalID)
+	require.NoError(t, err)
+	require.Equal(t, placed, id, "also where the product was archived since")
+	require.Len(t, b.order(t, id).Lines, 2, "looking changes nothing")
+	require.EqualValues(t, 1, b.admin.count(t, "sale.order", "client_order_ref", o.Reference))
+}
