@@ -17,6 +17,7 @@ type Lease struct {
 type Release struct {
 	UnknownAt     time.Time // when this attempt ended without a known outcome; zero keeps what stands
 	NextAttemptAt time.Time
+	ERPOrderID    int64        // of the order, where it is known to have been made; 0 keeps what stands
 	Failure       *order.Error // why the attempt did not close the intent
 }
 

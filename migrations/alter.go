@@ -1,0 +1,170 @@
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/pressly/goose/v3"
+)
+
+// The steps that are written in Go, because plain SQL could not be run twice: ALTER TABLE fails on the second run.
+const (
+	dedupeStep  int64 = 5
+	ordersStep  int64 = 6
+	linesStep   int64 = 7
+	historyStep int64 = 8
+)
+
+var goStepNames = map[int64]string{
+	dedupeStep:  "dedupe",
+	ordersStep:  "orders_unique_erp_order",
+	linesStep:   "order_lines_complete",
+	historyStep: "order_history_complete",
+}
+
+// alteration brings a table that exists to its final shape.
+type alteration struct {
+	table  string
+	column string // added by the ALTER, and so the proof that it was made
+	fill   string // files, in order: gives NULLs a value, alters, and computes what the new columns hold
+	alter  string
+	after  string
+}
+
+var (
+	alterOrders = alteration{table: "orders", column: "digest", fill: "mysql/alter/orders_fill.sql",
+		alter: "mysql/alter/orders.sql", after: "mysql/alter/orders_after.sql"}
+	alterLines = alteration{table: "order_lines", column: "position", fill: "mysql/alter/order_lines_fill.sql",
+		alter: "mysql/alter/order_lines.sql"}
+	alterHistory = alteration{table: "order_history", column: "from_status", fill: "mysql/alter/order_history_fill.sql",
+		alter: "mysql/alter/order_history.sql"}
+)
+
+func goSteps(dialect Dialect) []*goose.Migration {
+	if dialect == SQLite {
+		return []*goose.Migration{
+			goStepInTx(dedupeStep, func(ctx context.Context, tx *sql.Tx) error { return dedupeInTx(ctx, tx) }),
+			goStepInTx(ordersStep, rebuildOrders),
+			goStepInTx(linesStep, doneByRebuild(alterLines)),
+			goStepInTx(historyStep, doneByRebuild(alterHistory)),
+		}
+	}
+	return []*goose.Migration{
+		goStep(dedupeStep, func(ctx context.Context, db *sql.DB) error {
+			_, err := Dedupe(ctx, db, MySQL, nil)
+			return err
+		}),
+		goStep(ordersStep, makeOrdersUnique),
+		goStep(linesStep, alterLines.apply),
+		goStep(historyStep, alterHistory.apply),
+	}
+}
+
+func goStep(version int64, run func(context.Context, *sql.DB) error) *goose.Migration {
+	return goose.NewGoMigration(version, &goose.GoFunc{RunDB: run}, nil)
+}
+
+func goStepInTx(version int64, run func(context.Context, *sql.Tx) error) *goose.Migration {
+	return goose.NewGoMigration(version, &goose.GoFunc{RunTx: run}, nil)
+}
+
+// makeOrdersUnique adds the constraint. An earlier system may still be writing: what it adds between the removal of
+// duplicates and the ALTER makes the ALTER fail, and is removed in another round.
+func makeOrdersUnique(ctx context.Context, db *sql.DB) error {
+	const rounds = 5
+	for round := 1; ; round++ {
+		done, err := columnExists(ctx, db, MySQL, alterOrders.table, alterOrders.column)
+		if err != nil {
+			return err
+		}
+		if !done {
+			if _, err := Dedupe(ctx, db, MySQL, nil); err != nil {
+				return err
+			}
+		}
+		err = alterOrders.apply(ctx, db)
+		if err == nil || !brokenByNewRows(err) || round == rounds {
+			return err
+		}
+	}
+}
+
+// brokenByNewRows tells whether rows written since the table was cleaned stand in the way of the ALTER.
+func brokenByNewRows(err error) bool {
+	const (
+		duplicateEntry = 1062
+		nullValue      = 1138
+		truncated      = 1265
+	)
+	var refused *mysql.MySQLError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	return refused.Number == duplicateEntry || refused.Number == nullValue || refused.Number == truncated
+}
+
+// apply makes the alteration on MySQL or MariaDB. The ALTER is one statement and atomic, so that one of its columns
+// tells whether it was made; the statements around it change nothing the second time.
+func (a alteration) apply(ctx context.Context, db *sql.DB) error {
+	done, err := columnExists(ctx, db, MySQL, a.table, a.column)
+	if err != nil {
+		return err
+	}
+	statements := []string{a.fill, a.alter, a.after}
+	if done {
+		statements = []string{a.after}
+	}
+	for _, file := range statements {
+		if file == "" {
+			continue
+		}
+		if err := executeFile(ctx, db, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rebuildOrders does on SQLite what the three alterations do on MySQL, in goose's transaction.
+func rebuildOrders(ctx context.Context, tx *sql.Tx) error {
+	done, err := columnExists(ctx, tx, SQLite, alterOrders.table, alterOrders.column)
+	if err != nil || done {
+		return err
+	}
+	if err := dedupeInTx(ctx, tx); err != nil {
+		return err
+	}
+	return executeFile(ctx, tx, "sqlite/alter/orders.sql")
+}
+
+// doneByRebuild keeps the numbers of the steps the same on all dialects.
+func doneByRebuild(a alteration) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		done, err := columnExists(ctx, tx, SQLite, a.table, a.column)
+		if err == nil && !done {
+			return fmt.Errorf("%s has no column %s, although step %d was applied", a.table, a.column, ordersStep)
+		}
+		return err
+	}
+}
+
+func dedupeInTx(ctx context.Context, tx *sql.Tx) error {
+	within := func(ctx context.Context, run func(executor) error) error { return run(tx) }
+	_, err := newDeduper(tx, SQLite, within, time.Now()).run(ctx, nil)
+	return err
+}
+
+func executeFile(ctx context.Context, db executor, file string) error {
+	statement, err := files.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", file, err)
+	}
+	if _, err := db.ExecContext(ctx, string(statement)); err != nil {
+		return fmt.Errorf("running %s: %w", file, err)
+	}
+	return nil
+}

@@ -1,0 +1,26 @@
+-- +goose Up
+CREATE TABLE IF NOT EXISTS intents (
+    id              BIGINT         NOT NULL AUTO_INCREMENT,
+    tenant_id       BIGINT         NOT NULL,
+    source          VARBINARY(255) NOT NULL,
+    idempotency_key VARBINARY(255) NOT NULL,
+    fingerprint     VARBINARY(64)  NOT NULL,
+    state           VARBINARY(16)  NOT NULL,
+    request         LONGTEXT       NOT NULL,
+    plan            LONGTEXT       NOT NULL,
+    caller          VARBINARY(255) NOT NULL,
+    lease_token     VARBINARY(255) NOT NULL,
+    lease_until     DATETIME(6)    NULL,
+    unknown_at      DATETIME(6)    NULL,
+    attempts        INT            NOT NULL,
+    next_attempt_at DATETIME(6)    NULL,
+    erp_order_id    BIGINT         NULL,
+    result          LONGTEXT       NULL,
+    failure         LONGTEXT       NULL,
+    created_at      DATETIME(6)    NOT NULL,
+    updated_at      DATETIME(6)    NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY uniq_intents_key (tenant_id, source, idempotency_key),
+    KEY idx_intents_state (tenant_id, state, created_at),
+    KEY idx_intents_order (tenant_id, erp_order_id)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

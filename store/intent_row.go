@@ -1,0 +1,141 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"ordergate/order"
+)
+
+// intentRow is a row of intents.
+type intentRow struct {
+	ID             int64
+	TenantID       int64
+	Source         string
+	IdempotencyKey string
+	Fingerprint    string
+	State          string
+	Request        string // JSON
+	Plan           string // JSON
+	Caller         string
+	LeaseToken     string
+	LeaseUntil     sql.NullTime
+	UnknownAt      sql.NullTime
+	Attempts       int
+	NextAttemptAt  sql.NullTime
+	ERPOrderID     sql.NullInt64  `gorm:"column:erp_order_id"`
+	Result         sql.NullString // JSON
+	Failure        sql.NullString // JSON
+	CreatedAt      time.Time
+	UpdatedAt      time.Time `gorm:"autoUpdateTime:false"`
+}
+
+func (intentRow) TableName() string { return "intents" }
+
+func newIntentRow(in *order.Intent) (intentRow, error) {
+	request, err := json.Marshal(in.Request)
+	if err != nil {
+		return intentRow{}, fmt.Errorf("encoding the request: %w", err)
+	}
+	plan, err := json.Marshal(in.Plan)
+	if err != nil {
+		return intentRow{}, fmt.Errorf("encoding the plan: %w", err)
+	}
+	failure, err := encodeFailure(in.Failure)
+	if err != nil {
+		return intentRow{}, err
+	}
+	return intentRow{
+		TenantID: in.TenantID, Source: in.Source, IdempotencyKey: in.Key, Fingerprint: in.Fingerprint,
+		State: string(in.State), Request: string(request), Plan: string(plan), Caller: in.Caller,
+		LeaseToken: in.LeaseToken, LeaseUntil: nullTime(in.LeaseUntil), UnknownAt: nullTime(in.UnknownAt),
+		Attempts: in.Attempts, NextAttemptAt: nullTime(in.NextAttemptAt), Failure: failure,
+		CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt,
+	}, nil
+}
+
+func (r intentRow) intent() (order.Intent, error) {
+	in := order.Intent{
+		ID: r.ID, TenantID: r.TenantID, Source: r.Source, Key: r.IdempotencyKey, Fingerprint: r.Fingerprint,
+		State: order.IntentState(r.State), Caller: r.Caller,
+		LeaseToken: r.LeaseToken, LeaseUntil: timeOf(r.LeaseUntil), UnknownAt: timeOf(r.UnknownAt),
+		Attempts: r.Attempts, NextAttemptAt: timeOf(r.NextAttemptAt), ERPOrderID: r.ERPOrderID.Int64,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+	}
+	if err := json.Unmarshal([]byte(r.Request), &in.Request); err != nil {
+		return order.Intent{}, fmt.Errorf("decoding the request of intent %d: %w", r.ID, err)
+	}
+	if err := json.Unmarshal([]byte(r.Plan), &in.Plan); err != nil {
+		return order.Intent{}, fmt.Errorf("decoding the plan of intent %d: %w", r.ID, err)
+	}
+	if r.Result.Valid {
+		in.Result = new(order.Order)
+		if err := json.Unmarshal([]byte(r.Result.String), in.Result); err != nil {
+			return order.Intent{}, fmt.Errorf("decoding the result of intent %d: %w", r.ID, err)
+		}
+	}
+	failure, err := decodeFailure(r.Failure)
+	if err != nil {
+		return order.Intent{}, fmt.Errorf("decoding the failure of intent %d: %w", r.ID, err)
+	}
+	in.Failure = failure
+	return in, nil
+}
+
+// storedFailure is an order.Error as JSON. The cause stays behind: it is for the log of the process that saw it.
+type storedFailure struct {
+	Kind       string            `json:"kind"`
+	Code       string            `json:"code"`
+	Message    string            `json:"message"`
+	Violations []order.Violation `json:"violations,omitempty"`
+	RetryAfter time.Duration     `json:"retry_after,omitempty"` // nanoseconds
+}
+
+// failureKinds are the names that kinds have in the database, where a number would change its meaning when a kind is
+// added. The index is the kind.
+var failureKinds = [...]string{
+	order.Internal:        "internal",
+	order.Malformed:       "malformed",
+	order.Unauthenticated: "unauthenticated",
+	order.Forbidden:       "forbidden",
+	order.NotFound:        "not_found",
+	order.Conflict:        "conflict",
+	order.TooLarge:        "too_large",
+	order.Unprocessable:   "unprocessable",
+	order.RateLimited:     "rate_limited",
+	order.Unavailable:     "unavailable",
+}
+
+func encodeFailure(e *order.Error) (sql.NullString, error) {
+	if e == nil {
+		return sql.NullString{}, nil
+	}
+	if e.Kind < 0 || int(e.Kind) >= len(failureKinds) {
+		return sql.NullString{}, fmt.Errorf("encoding a failure: unknown kind %d", e.Kind)
+	}
+	text, err := json.Marshal(storedFailure{Kind: failureKinds[e.Kind], Code: e.Code, Message: e.Message,
+		Violations: e.Violations, RetryAfter: e.RetryAfter})
+	if err != nil {
+		return sql.NullString{}, fmt.Errorf("encoding a failure: %w", err)
+	}
+	return sql.NullString{String: string(text), Valid: true}, nil
+}
+
+func decodeFailure(text sql.NullString) (*order.Error, error) {
+	if !text.Valid {
+		return nil, nil
+	}
+	var stored storedFailure
+	if err := json.Unmarshal([]byte(text.String), &stored); err != nil {
+		return nil, err
+	}
+	kind := slices.Index(failureKinds[:], stored.Kind)
+	if kind < 0 {
+		return nil, fmt.Errorf("unknown kind %q", stored.Kind)
+	}
+	return &order.Error{Kind: order.Kind(kind), Code: stored.Code, Message: stored.Message,
+		Violations: stored.Violations, RetryAfter: stored.RetryAfter}, nil
+}

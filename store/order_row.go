@@ -1,0 +1,133 @@
+package store
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"ordergate/order"
+)
+
+// orderRow is a row of orders.
+type orderRow struct {
+	ID               int64
+	TenantID         int64
+	ERPOrderID       int64 `gorm:"column:erp_order_id"`
+	Number           string
+	Status           string
+	ERPPartnerID     int64 `gorm:"column:erp_partner_id"`
+	Reference        string
+	Source           string
+	Note             string
+	Currency         string
+	CurrencyDecimals int
+	AmountUntaxed    decimal.Decimal
+	AmountTax        decimal.Decimal
+	AmountTotal      decimal.Decimal
+	OrderedAt        time.Time
+	SearchText       string       // what a listing's query is looked for in
+	ERPCreatedAt     sql.NullTime `gorm:"column:erp_created_at"`
+	ERPUpdatedAt     sql.NullTime `gorm:"column:erp_updated_at"`
+	WriteDate        sql.NullTime
+	LinesWriteDate   sql.NullTime
+	ReadAt           sql.NullTime
+	Digest           string // of all that the ERP said; equal digests mean equal content
+	DeletedAt        sql.NullTime
+	CreatedAt        time.Time
+	UpdatedAt        time.Time `gorm:"autoUpdateTime:false"`
+}
+
+func (orderRow) TableName() string { return "orders" }
+
+// lineRow is a row of order_lines.
+type lineRow struct {
+	ID            int64
+	TenantID      int64
+	OrderID       int64 // of the row in orders
+	Position      int
+	ERPLineID     int64 `gorm:"column:erp_line_id"`
+	ERPProductID  int64 `gorm:"column:erp_product_id"`
+	SKU           string
+	Name          string
+	UnitOfMeasure string
+	Quantity      decimal.Decimal
+	UnitPrice     decimal.Decimal
+	Discount      decimal.Decimal
+	Subtotal      decimal.Decimal
+	Tax           decimal.Decimal
+	Total         decimal.Decimal
+}
+
+func (lineRow) TableName() string { return "order_lines" }
+
+func (r lineRow) line() order.Line {
+	return order.Line{
+		ERPLineID: r.ERPLineID, ERPProductID: r.ERPProductID, SKU: r.SKU, Name: r.Name, UnitOfMeasure: r.UnitOfMeasure,
+		Quantity: r.Quantity, UnitPrice: r.UnitPrice, Discount: r.Discount,
+		Subtotal: r.Subtotal, Tax: r.Tax, Total: r.Total,
+	}
+}
+
+// arrival is a snapshot in the form of the rows that it becomes. Tenant, source and times of the row are not set yet.
+type arrival struct {
+	order orderRow
+	lines []lineRow
+}
+
+// prepareSnapshot brings a snapshot to what the database can hold exactly, on every dialect alike.
+func prepareSnapshot(s order.Snapshot) (arrival, error) {
+	a := arrival{
+		order: orderRow{
+			ERPOrderID: s.ID, Number: s.Number, Status: string(s.Status), ERPPartnerID: s.Customer.ERPPartnerID,
+			Reference: s.Reference, Note: s.Note, Currency: s.Currency, CurrencyDecimals: s.CurrencyDecimals,
+			AmountUntaxed: amount(s.AmountUntaxed), AmountTax: amount(s.AmountTax), AmountTotal: amount(s.AmountTotal),
+			OrderedAt: orderedAt(s), SearchText: searchText(s.Number, s.Reference),
+			ERPCreatedAt: nullTime(s.CreatedAt), ERPUpdatedAt: nullTime(s.UpdatedAt),
+			WriteDate: nullTime(s.WriteDate), LinesWriteDate: nullTime(s.LinesWriteDate), ReadAt: nullTime(s.ReadAt),
+		},
+		lines: make([]lineRow, len(s.Lines)),
+	}
+	for i, l := range s.Lines {
+		a.lines[i] = lineRow{
+			Position: i, ERPLineID: l.ERPLineID, ERPProductID: l.ERPProductID, SKU: l.SKU, Name: l.Name,
+			UnitOfMeasure: l.UnitOfMeasure, Quantity: amount(l.Quantity), UnitPrice: amount(l.UnitPrice),
+			Discount: amount(l.Discount), Subtotal: amount(l.Subtotal), Tax: amount(l.Tax), Total: amount(l.Total),
+		}
+	}
+	content := a.order
+	content.ReadAt = sql.NullTime{} // when it was read is no part of what was read
+	text, err := json.Marshal(struct {
+		Order orderRow
+		Lines []lineRow
+	}{content, a.lines})
+	if err != nil {
+		return arrival{}, fmt.Errorf("encoding order %d: %w", s.ID, err)
+	}
+	sum := sha256.Sum256(text)
+	a.order.Digest = hex.EncodeToString(sum[:])
+	return a, nil
+}
+
+// amountDecimals is what the columns hold; the ERP computes with binary floats and means far less.
+const amountDecimals = 6
+
+func amount(d decimal.Decimal) decimal.Decimal { return d.Round(amountDecimals) }
+
+// orderedAt is never NULL, because listings are paged by it.
+func orderedAt(s order.Snapshot) time.Time {
+	for _, t := range []time.Time{s.OrderedAt, s.CreatedAt} {
+		if !t.IsZero() {
+			return timestamp(t)
+		}
+	}
+	return time.Unix(0, 0).UTC()
+}
+
+// searchText folds texts for a search that ignores case. The databases do not agree on how to: this does it for all.
+func searchText(texts ...string) string { return strings.ToLower(strings.Join(texts, "\n")) }

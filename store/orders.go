@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"ordergate/order"
+)
+
+// OrderHeads returns what the mirror holds of these orders, by id. Tombstones are left out: an order that the ERP has
+// again must look unknown, so that it is read.
+func (s *Store) OrderHeads(ctx context.Context, tenantID int64, ids []int64) (map[int64]order.Head, error) {
+	heads := make(map[int64]order.Head, len(ids))
+	err := s.read(ctx, "read", "orders", func(db *gorm.DB) error {
+		for chunk := range slices.Chunk(ids, lookupIDs) {
+			var rows []orderRow
+			err := db.Select("erp_order_id", "write_date", "lines_write_date", "read_at").
+				Where("tenant_id = ? AND erp_order_id IN ? AND deleted_at IS NULL", tenantID, chunk).Find(&rows).Error
+			if err != nil {
+				return err
+			}
+			for _, r := range rows {
+				heads[r.ERPOrderID] = order.Head{ID: r.ERPOrderID, WriteDate: timeOf(r.WriteDate),
+					LinesWriteDate: timeOf(r.LinesWriteDate), ReadAt: timeOf(r.ReadAt)}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return heads, nil
+}
+
+// CountOrders counts the orders without tombstones.
+func (s *Store) CountOrders(ctx context.Context, tenantID int64) (int64, error) {
+	var n int64
+	err := s.read(ctx, "count", "orders", func(db *gorm.DB) error {
+		return db.Model(&orderRow{}).Where("tenant_id = ? AND deleted_at IS NULL", tenantID).Count(&n).Error
+	})
+	return n, err
+}
+
+// OrderIDs returns up to limit ids after afterID, rising, without tombstones.
+func (s *Store) OrderIDs(ctx context.Context, tenantID, afterID int64, limit int) ([]int64, error) {
+	var ids []int64
+	err := s.read(ctx, "read", "orders", func(db *gorm.DB) error {
+		return db.Table("orders"+s.forceIndex(keyOrder)).
+			Where("tenant_id = ? AND erp_order_id > ? AND deleted_at IS NULL", tenantID, afterID).
+			Order("erp_order_id").Limit(limit).Pluck("erp_order_id", &ids).Error
+	})
+	return ids, err
+}
+
+// MarkDeleted makes tombstones of orders that the ERP no longer has, with a history entry each, and counts them. Orders
+// that are unknown or tombstones already are left alone.
+func (s *Store) MarkDeleted(ctx context.Context, tenantID int64, ids []int64, recordedBy string) (int64, error) {
+	var total int64
+	for chunk := range slices.Chunk(slices.Sorted(slices.Values(ids)), upsertBatch) {
+		var marked int64
+		err := s.transaction(ctx, "mark deleted", "orders", func(tx *gorm.DB) error {
+			n, err := s.markDeleted(tx, tenantID, chunk, recordedBy)
+			marked = n
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		total += marked
+	}
+	return total, nil
+}
+
+func (s *Store) markDeleted(tx *gorm.DB, tenantID int64, ids []int64, recordedBy string) (int64, error) {
+	var rows []orderRow
+	err := s.forUpdate(tx).Select("id", "status").
+		Where("tenant_id = ? AND erp_order_id IN ? AND deleted_at IS NULL", tenantID, ids).
+		Order("erp_order_id").Find(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	now := s.now()
+	rowIDs := make([]int64, len(rows))
+	entries := make([]historyRow, len(rows))
+	for i, row := range rows {
+		rowIDs[i] = row.ID
+		entries[i] = historyRow{TenantID: tenantID, OrderID: row.ID, Code: order.HistoryDeleted,
+			Severity: string(order.Warning), FromStatus: row.Status, RecordedBy: recordedBy, RecordedAt: now}
+	}
+	err = tx.Model(&orderRow{}).Where("tenant_id = ? AND id IN ?", tenantID, rowIDs).
+		Updates(map[string]any{"deleted_at": sql.NullTime{Time: now, Valid: true}, "updated_at": now}).Error
+	if err != nil {
+		return 0, err
+	}
+	return int64(len(rows)), insertHistory(tx, entries)
+}

@@ -1,0 +1,238 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ordergate/order"
+	"ordergate/store"
+)
+
+// exerciseIsolation gives two tenants the same ids, keys and names, lets the second call every method on what is the
+// first one's, and demands that the first one's rows stay as they were and are never seen.
+func exerciseIsolation(t *testing.T, s *store.Store) {
+	owner := newFixture(t, s)
+	key := owner.populate(t)
+	tables := []string{"orders", "order_lines", "order_history", "intents", "products", "customers", "sync_cursors", "api_keys",
+		"dedupe_archive"}
+	contents := func() []string {
+		var all []string
+		for _, table := range tables {
+			rows := owner.rows(t, table)
+			require.NotEmpty(t, rows, table)
+			all = append(all, rows...)
+		}
+		return all
+	}
+	intent := owner.stored(t, "k")
+	archive := owner.number(t, "SELECT id FROM dedupe_archive WHERE tenant_id = ?", owner.tenant)
+	before := contents()
+
+	ctx := t.Context()
+	// Each call is made by a tenant without rows of its own; seen is what it got of the owner's.
+	calls := map[string]func(t *testing.T, f fixture) (seen any, err error){
+		"Intent": func(t *testing.T, f fixture) (any, error) {
+			_, err := f.Intent(ctx, f.tenant, "portal", "k")
+			return nil, missing(err)
+		},
+		"ClaimIntent": func(t *testing.T, f fixture) (any, error) {
+			_, claimed, err := f.ClaimIntent(ctx, f.tenant, intent.ID, lease("thief", At(23, 0)))
+			return claimed, err
+		},
+		"DueIntents": func(t *testing.T, f fixture) (any, error) { return list(f.DueIntents(ctx, f.tenant, At(23, 0), 10)) },
+		"ReleaseIntent": func(t *testing.T, f fixture) (any, error) {
+			return nil, lost(f.ReleaseIntent(ctx, f.tenant, intent.ID, "t1", store.Release{}))
+		},
+		"CloseIntent": func(t *testing.T, f fixture) (any, error) {
+			return nil, lost(f.CloseIntent(ctx, f.tenant, intent.ID, "t1", order.Rejected, nil))
+		},
+		"PlaceIntent": func(t *testing.T, f fixture) (any, error) {
+			in := intent
+			in.TenantID = f.tenant
+			_, err := f.PlaceIntent(ctx, &in, later(snapshot(1), order.Cancelled), nil)
+			return nil, lost(err)
+		},
+		"CountIntents": func(t *testing.T, f fixture) (any, error) {
+			n, _, err := f.CountIntents(ctx, f.tenant)
+			return n, err
+		},
+		"InsertIntent": func(t *testing.T, f fixture) (any, error) { return nil, f.InsertIntent(ctx, f.intent("k")) },
+		"UpsertOrders": func(t *testing.T, f fixture) (any, error) {
+			counts, err := f.UpsertOrders(ctx, f.tenant, []order.Snapshot{later(snapshot(1), order.Cancelled)}, "sync")
+			require.Equal(t, store.Upserted{Created: 1}, counts)
+			return nil, err
+		},
+		"Order": func(t *testing.T, f fixture) (any, error) {
+			_, err := f.Order(ctx, f.tenant, 1)
+			return nil, missing(err)
+		},
+		"ListOrders": func(t *testing.T, f fixture) (any, error) {
+			var seen []order.Order
+			for _, filter := range []order.Filter{{}, {CompanyID: 9}, {CustomerRef: "u-17"}, {ERPPartnerID: 9}, {Query: "s"},
+				{Status: order.Draft}} {
+				listing, err := f.ListOrders(ctx, f.tenant, filter)
+				if err != nil {
+					return nil, err
+				}
+				seen = append(seen, listing.Orders...)
+			}
+			return list(seen, nil)
+		},
+		"OrderHeads": func(t *testing.T, f fixture) (any, error) {
+			heads, err := f.OrderHeads(ctx, f.tenant, []int64{1})
+			return len(heads), err
+		},
+		"CountOrders": func(t *testing.T, f fixture) (any, error) { return f.CountOrders(ctx, f.tenant) },
+		"OrderIDs":    func(t *testing.T, f fixture) (any, error) { return list(f.OrderIDs(ctx, f.tenant, 0, 10)) },
+		"MarkDeleted": func(t *testing.T, f fixture) (any, error) {
+			return f.MarkDeleted(ctx, f.tenant, []int64{1}, "sync")
+		},
+		"History": func(t *testing.T, f fixture) (any, error) {
+			_, err := f.History(ctx, f.tenant, 1)
+			return nil, missing(err)
+		},
+		"Tenant": func(t *testing.T, f fixture) (any, error) {
+			_, err := f.Tenant(ctx, "no such tenant")
+			return nil, missing(err)
+		},
+		"UpsertProducts": func(t *testing.T, f fixture) (any, error) {
+			p := product(31, "stolen")
+			p.WriteDate = At(23, 0)
+			return nil, f.UpsertProducts(ctx, f.tenant, []order.Product{p})
+		},
+		"ForgetProducts":  func(t *testing.T, f fixture) (any, error) { return nil, f.ForgetProducts(ctx, f.tenant, []int64{31}) },
+		"ForgetCustomers": func(t *testing.T, f fixture) (any, error) { return nil, f.ForgetCustomers(ctx, f.tenant, []int64{9}) },
+		"ProductsBySKU": func(t *testing.T, f fixture) (any, error) {
+			return list(f.ProductsBySKU(ctx, f.tenant, []string{"E-COM07"}))
+		},
+		"ProductsByID": func(t *testing.T, f fixture) (any, error) { return list(f.ProductsByID(ctx, f.tenant, []int64{31})) },
+		"ListProducts": func(t *testing.T, f fixture) (any, error) {
+			return list(f.ListProducts(ctx, f.tenant, order.CatalogueFilter{Query: "e"}))
+		},
+		"UpsertCustomers": func(t *testing.T, f fixture) (any, error) {
+			c := customer(9, "u-17")
+			c.WriteDate = At(23, 0)
+			return nil, f.UpsertCustomers(ctx, f.tenant, []order.Customer{c})
+		},
+		"CustomerByRef": func(t *testing.T, f fixture) (any, error) {
+			_, err := f.CustomerByRef(ctx, f.tenant, "u-17")
+			return nil, missing(err)
+		},
+		"CustomersByPartner": func(t *testing.T, f fixture) (any, error) {
+			return list(f.CustomersByPartner(ctx, f.tenant, []int64{9}))
+		},
+		"ListCustomers": func(t *testing.T, f fixture) (any, error) {
+			return list(f.ListCustomers(ctx, f.tenant, order.CatalogueFilter{Query: "u"}))
+		},
+		"Cursor": func(t *testing.T, f fixture) (any, error) { return f.Cursor(ctx, f.tenant, "sale.order") },
+		"SaveCursor": func(t *testing.T, f fixture) (any, error) {
+			return nil, f.SaveCursor(ctx, f.tenant, "sale.order", store.Cursor{WriteDate: At(23, 0)})
+		},
+		"Keys": func(t *testing.T, f fixture) (any, error) { return list(f.Keys(ctx, f.tenant)) },
+		"RevokeKey by name": func(t *testing.T, f fixture) (any, error) {
+			return nil, missing(f.RevokeKey(ctx, f.tenant, key.Name))
+		},
+		"RevokeKey by id": func(t *testing.T, f fixture) (any, error) {
+			return nil, missing(f.RevokeKey(ctx, f.tenant, fmt.Sprint(key.ID)))
+		},
+		"CreateKey": func(t *testing.T, f fixture) (any, error) { f.key(t, key.Name); return nil, nil },
+		"Orphans":   func(t *testing.T, f fixture) (any, error) { return list(f.Orphans(ctx, f.tenant, 0, 10)) },
+		"ResolveOrphan": func(t *testing.T, f fixture) (any, error) {
+			return nil, missing(f.ResolveOrphan(ctx, f.tenant, archive, 1))
+		},
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			seen, err := call(t, newFixture(t, s))
+			require.NoError(t, err)
+			if seen != nil {
+				require.Zero(t, seen)
+			}
+			require.Equal(t, before, contents())
+		})
+	}
+
+	t.Run("customers of an order", func(t *testing.T) {
+		f := newFixture(t, s)
+		f.upsert(t, snapshot(1))
+		require.Equal(t, order.Party{ERPPartnerID: 9}, f.order(t, 1).Customer, "the name is the other tenant's")
+	})
+	t.Run("source of an order", func(t *testing.T) {
+		f := newFixture(t, s)
+		f.upsert(t, snapshot(2))
+		require.Equal(t, order.SourceERP, f.order(t, 2).Source, "the intent is the other tenant's")
+	})
+}
+
+// populate gives a tenant a row in every table.
+func (f fixture) populate(t *testing.T) order.APIKey {
+	t.Helper()
+	require.NoError(t, f.UpsertCustomers(t.Context(), f.tenant, []order.Customer{customer(9, "u-17")}))
+	require.NoError(t, f.UpsertProducts(t.Context(), f.tenant, []order.Product{product(31, "E-COM07")}))
+	require.NoError(t, f.SaveCursor(t.Context(), f.tenant, "sale.order", store.Cursor{WriteDate: At(10, 0)}))
+	f.upsert(t, snapshot(1))
+	f.inserted(t, "k")
+	placed := f.inserted(t, "placed")
+	_, err := f.PlaceIntent(t.Context(), placed, snapshot(2), nil)
+	require.NoError(t, err)
+	_, err = f.DB().ExecContext(t.Context(), `INSERT INTO dedupe_archive
+		(tenant_id, run_id, table_name, row_id, reason, row_json, archived_at)
+		VALUES (?, 'r', 'orders', 8, 'no_erp_order_id', '{}', ?)`, f.tenant, At(10, 0))
+	require.NoError(t, err)
+	return f.key(t, "shop")
+}
+
+// rows returns the tenant's rows of a table as text.
+func (f fixture) rows(t *testing.T, table string) []string {
+	t.Helper()
+	rows, err := f.DB().QueryContext(t.Context(), "SELECT * FROM "+table+" WHERE tenant_id = ? ORDER BY 1, 2", f.tenant)
+	require.NoError(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	var texts []string
+	for rows.Next() {
+		values := make([]any, len(columns))
+		targets := make([]any, len(columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		require.NoError(t, rows.Scan(targets...))
+		for i, v := range values {
+			if raw, isBytes := v.([]byte); isBytes {
+				values[i] = string(raw)
+			}
+		}
+		texts = append(texts, fmt.Sprint(table, values))
+	}
+	require.NoError(t, rows.Err())
+	return texts
+}
+
+// missing turns the right answer to a stranger into nil.
+func missing(err error) error {
+	if order.IsKind(err, order.NotFound) {
+		return nil
+	}
+	return fmt.Errorf("not found expected, got %w", orSuccess(err))
+}
+
+func lost(err error) error {
+	if err == store.ErrLeaseLost {
+		return nil
+	}
+	return fmt.Errorf("a lost lease expected, got %w", orSuccess(err))
+}
+
+var errSuccess = fmt.Errorf("success")
+
+func orSuccess(err error) error {
+	if err == nil {
+		return errSuccess
+	}
+	return err
+}
+
+func list[T any](values []T, err error) (any, error) { return len(values), err }
