@@ -13,6 +13,8 @@ import (
 type ERP interface {
 	// PlaceOrder creates the order if its external id is absent, and returns the id either way.
 	PlaceOrder(ctx context.Context, o odoo.NewOrder) (id int64, err error)
+	// PlacedOrder returns the id of the order that has an external id, 0 if none has. It writes nothing.
+	PlacedOrder(ctx context.Context, externalID string) (id int64, err error)
 	// EnsurePartner creates the partner if its external id is absent, and returns the id either way.
 	EnsurePartner(ctx context.Context, p odoo.NewPartner) (id int64, err error)
 	// ConfirmOrder runs action_confirm. Its success or failure proves little: read the order afterwards.
@@ -20,6 +22,8 @@ type ERP interface {
 
 	// Orders reads orders with their lines, by rising id; ids that do not exist or are not visible are left out.
 	Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error)
+	// ExistingOrders returns those of the ids that orders have, by rising id.
+	ExistingOrders(ctx context.Context, ids []int64) ([]int64, error)
 	// OrderHeads lists orders written since; LinesWriteDate and ReadAt are not set.
 	OrderHeads(ctx context.Context, page odoo.Page) ([]order.Head, error)
 	// LineHeads lists order lines written since.

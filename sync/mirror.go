@@ -68,12 +68,16 @@ type CatalogueStore interface {
 	ProductsBySKU(ctx context.Context, tenantID int64, skus []string) ([]order.Product, error)
 	ProductsByID(ctx context.Context, tenantID int64, ids []int64) ([]order.Product, error)
 	ListProducts(ctx context.Context, tenantID int64, f order.CatalogueFilter) ([]order.Product, error)
+	// ForgetProducts drops products that the ERP no longer has.
+	ForgetProducts(ctx context.Context, tenantID int64, ids []int64) error
 
 	// UpsertCustomers stores what the ERP says of partners; a Ref that the mirror holds is kept where c.Ref is empty.
 	UpsertCustomers(ctx context.Context, tenantID int64, customers []order.Customer) error
 	CustomerByRef(ctx context.Context, tenantID int64, ref string) (order.Customer, error)
 	CustomersByPartner(ctx context.Context, tenantID int64, partnerIDs []int64) ([]order.Customer, error)
 	ListCustomers(ctx context.Context, tenantID int64, f order.CatalogueFilter) ([]order.Customer, error)
+	// ForgetCustomers drops customers that the ERP no longer has, refs included: those are free for another partner.
+	ForgetCustomers(ctx context.Context, tenantID int64, partnerIDs []int64) error
 }
 
 // CursorStore keeps how far each model was synced.

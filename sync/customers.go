@@ -1,0 +1,79 @@
+package ordersync
+
+import (
+	"context"
+
+	"ordergate/odoo"
+	"ordergate/order"
+)
+
+// CreateCustomer creates a customer in the ERP first, once per (tenant, ref). An existing one is returned as it is,
+// with created false: what was edited in the ERP is not overwritten. Safe to repeat after any error.
+func (s *Service) CreateCustomer(ctx context.Context, caller order.Caller, c order.CustomerRef) (customer order.Customer, created bool, err error) {
+	if caller.Role == order.RoleCustomer {
+		return order.Customer{}, false, order.Errorf(order.Forbidden, "role_forbidden", "This key may not create customers.")
+	}
+	if err := c.ValidateNew(""); err != nil {
+		return order.Customer{}, false, err
+	}
+	known, err := s.mirror.CustomerByRef(ctx, s.tenant.ID, c.Ref)
+	if err == nil {
+		return known, false, nil
+	}
+	if !order.IsKind(err, order.NotFound) {
+		return order.Customer{}, false, databaseUnavailable(err)
+	}
+	customer, err = s.createCustomer(ctx, c)
+	if err != nil {
+		if outcome(err) == odoo.Rejected && reason(err) == odoo.BusinessRule {
+			return order.Customer{}, false, rejection(err)
+		}
+		return order.Customer{}, false, unavailable(err)
+	}
+	return customer, true, nil
+}
+
+// createCustomer creates the partner of a ref in the ERP if it is absent, and mirrors it.
+func (s *Service) createCustomer(ctx context.Context, c order.CustomerRef) (order.Customer, error) {
+	id, err := s.erp.EnsurePartner(ctx, odoo.NewPartner{
+		ExternalID: customerExternalID(s.tenant.Name, c.Ref),
+		Name:       c.Name, Email: c.Email, Phone: c.Phone, Ref: c.Ref,
+	})
+	if err != nil {
+		return order.Customer{}, err
+	}
+	return s.mirrorCustomer(ctx, id, c.Ref)
+}
+
+// Customer returns a partner from the mirror, or from the ERP if the mirror does not hold it yet. NotFound if neither does.
+func (s *Service) Customer(ctx context.Context, partnerID int64) (order.Customer, error) {
+	known, err := s.mirror.CustomersByPartner(ctx, s.tenant.ID, []int64{partnerID})
+	if err != nil {
+		return order.Customer{}, databaseUnavailable(err)
+	}
+	if len(known) == 1 {
+		return known[0], nil
+	}
+	c, err := s.mirrorCustomer(ctx, partnerID, "")
+	if err != nil && !order.IsKind(err, order.NotFound) {
+		return order.Customer{}, unavailable(err)
+	}
+	return c, err
+}
+
+// mirrorCustomer reads a partner from the ERP into the mirror.
+func (s *Service) mirrorCustomer(ctx context.Context, partnerID int64, ref string) (order.Customer, error) {
+	read, err := s.erp.PartnersByID(ctx, []int64{partnerID})
+	if err != nil {
+		return order.Customer{}, err
+	}
+	if len(read) == 0 {
+		return order.Customer{}, order.Errorf(order.NotFound, "customer_not_found", "The ERP has no partner %d.", partnerID)
+	}
+	read[0].Ref = ref
+	read[0].CreatedAt = s.now()
+	if err := s.mirror.UpsertCustomers(ctx, s.tenant.ID, read); err != nil {
+		return order.Customer{}, err
+	}
+	return read[0], nil
+}

@@ -1,0 +1,90 @@
+package ordersync
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"ordergate/odoo"
+	"ordergate/store"
+)
+
+// mirrorOrders reads orders whole and ingests them, a page at a time.
+func (s *Service) mirrorOrders(ctx context.Context, ids []int64, progress func(done int)) error {
+	done := 0
+	for page := range slices.Chunk(ids, orderPage) {
+		if err := s.mirrorPage(ctx, page); err != nil {
+			return err
+		}
+		done += len(page)
+		if progress != nil {
+			progress(done)
+		}
+	}
+	return nil
+}
+
+// mirrorPage reads and ingests some orders. One that cannot be understood or stored for what it holds (an addon may
+// invent a state, people can type a price of 1e300) must not keep the others away: it is found by halving, logged and
+// left out.
+func (s *Service) mirrorPage(ctx context.Context, ids []int64) error {
+	snapshots, err := s.erp.Orders(ctx, ids)
+	if err == nil {
+		err = s.ingest(ctx, snapshots, "sync")
+	}
+	if err == nil || !aboutContent(err) || ctx.Err() != nil {
+		return err
+	}
+	if len(ids) > 1 {
+		half := len(ids) / 2
+		if err := s.mirrorPage(ctx, ids[:half]); err != nil {
+			return err
+		}
+		return s.mirrorPage(ctx, ids[half:])
+	}
+	// It must not be taken for the order's fault that a proxy answers for the ERP at the moment.
+	if pingErr := s.erp.Ping(ctx); pingErr != nil {
+		return errors.Join(err, pingErr)
+	}
+	s.impossible.add(ids[0])
+	s.metrics.mirrored.WithLabelValues("impossible").Inc()
+	s.log.ErrorContext(ctx, "an order of the ERP cannot be mirrored", "erp_order_id", ids[0], "error", err)
+	return nil
+}
+
+// aboutContent reports whether an error may be about what one record holds, rather than about the ERP or the database.
+func aboutContent(err error) bool {
+	var fromERP *odoo.Error
+	if errors.As(err, &fromERP) {
+		return fromERP.Reason == odoo.BadAnswer
+	}
+	return !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrUnknown)
+}
+
+// idSet holds the ids of the orders that cannot be mirrored, which the ERP counts and the mirror does not.
+type idSet struct {
+	mu  sync.Mutex
+	ids map[int64]bool
+}
+
+func (s *idSet) add(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ids == nil {
+		s.ids = make(map[int64]bool)
+	}
+	s.ids[id] = true
+}
+
+func (s *idSet) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ids = nil
+}
+
+func (s *idSet) count() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(len(s.ids))
+}

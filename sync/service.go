@@ -1,0 +1,110 @@
+package ordersync
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ordergate/order"
+)
+
+// Config is what a Service is made of. Tenant, ERP and Mirror are required; the rest has defaults.
+type Config struct {
+	Tenant order.Tenant
+	ERP    ERP
+	Mirror Mirror
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+	Clock      func() time.Time
+	NewToken   func() string                       // a unique name for one attempt
+	Jitter     func(d time.Duration) time.Duration // spreads a wait around d
+	Progress   func(what string, done, total int)  // of long work; nil: nobody watches
+
+	// Freshness is how old the mirror may be before a listing brings changes from Odoo first. Default 5 s.
+	Freshness time.Duration
+	// ReadBudget bounds how long a listing waits for that. Default 2 s.
+	ReadBudget time.Duration
+	// SyncInterval is how often changes are brought in the background. Default 15 s.
+	SyncInterval time.Duration
+	// PlaceBudget bounds one attempt to place an order, from its intent to its answer. Default 25 s.
+	PlaceBudget time.Duration
+	// TransactionLimit is Odoo's longest transaction (its limit_time_real is 120 s by default): how long after a lost
+	// answer an order may still appear, and how far back a sync must look. Default 150 s.
+	TransactionLimit time.Duration
+}
+
+// Service places and reads the orders of one tenant.
+type Service struct {
+	cfg     Config
+	tenant  order.Tenant
+	erp     ERP
+	mirror  Mirror
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *metrics
+
+	shared     sharedSync
+	impossible idSet
+
+	// life ends when Close is called; what outlives its request (a shared sync) runs under it and is counted in work.
+	life   context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+// New returns a Service. It touches neither the ERP nor the database.
+func New(cfg Config) (*Service, error) {
+	if cfg.Tenant.ID == 0 || cfg.Tenant.Name == "" {
+		return nil, errors.New("ordersync: a service needs a tenant with id and name")
+	}
+	if cfg.ERP == nil || cfg.Mirror == nil {
+		return nil, errors.New("ordersync: a service needs an ERP and a mirror")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.NewToken == nil {
+		cfg.NewToken = uuid.NewString
+	}
+	if cfg.Jitter == nil {
+		cfg.Jitter = func(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+	}
+	if cfg.Progress == nil {
+		cfg.Progress = func(string, int, int) {}
+	}
+	setDefault(&cfg.Freshness, 5*time.Second)
+	setDefault(&cfg.ReadBudget, 2*time.Second)
+	setDefault(&cfg.SyncInterval, 15*time.Second)
+	setDefault(&cfg.PlaceBudget, 25*time.Second)
+	setDefault(&cfg.TransactionLimit, 150*time.Second)
+
+	s := &Service{
+		cfg: cfg, tenant: cfg.Tenant, erp: cfg.ERP, mirror: cfg.Mirror, now: cfg.Clock,
+		log: cfg.Logger.With("tenant", cfg.Tenant.Name),
+	}
+	s.life, s.cancel = context.WithCancel(context.Background())
+	s.metrics = newMetrics(cfg.Registerer, cfg.Tenant.Name)
+	return s, nil
+}
+
+func setDefault(d *time.Duration, value time.Duration) {
+	if *d <= 0 {
+		*d = value
+	}
+}
+
+// Close ends what runs on behalf of past requests and waits for it. Call it after the last request was answered.
+func (s *Service) Close() {
+	s.cancel()
+	s.work.Wait()
+}
