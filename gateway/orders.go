@@ -1,0 +1,212 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"ordergate/order"
+)
+
+const headerReplayed = "Idempotency-Replayed"
+
+// PlaceOrder answers POST /v1/orders.
+func (a *api) PlaceOrder(ctx context.Context, request PlaceOrderRequestObject) (PlaceOrderResponseObject, error) {
+	ctx, call := enter(ctx)
+	wish, err := readOrderRequest(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	placement, err := call.service.Place(ctx, call.caller, request.Params.IdempotencyKey, wish)
+	if err != nil {
+		if placement.Replayed {
+			err = &storedAnswer{err}
+		}
+		return nil, err
+	}
+
+	replayed := orNull(placement.Replayed)
+	if placement.Order == nil {
+		return PlaceOrder202JSONResponse{
+			Body: a.renderIntent(placement.Intent, call.caller),
+			Headers: PlaceOrder202ResponseHeaders{
+				Location:            intentURL(placement.Intent, call.caller),
+				RetryAfter:          a.pollAfter(placement.Intent),
+				IdempotencyReplayed: replayed,
+			},
+		}, nil
+	}
+	return PlaceOrder201JSONResponse{
+		Body:    renderOrder(*placement.Order),
+		Headers: PlaceOrder201ResponseHeaders{Location: orderURL(placement.Order.ID), IdempotencyReplayed: replayed},
+	}, nil
+}
+
+// ListOrders answers GET /v1/orders.
+func (a *api) ListOrders(ctx context.Context, request ListOrdersRequestObject) (ListOrdersResponseObject, error) {
+	ctx, call := enter(ctx)
+	filter, err := readOrderFilter(request.Params)
+	if err != nil {
+		return nil, err
+	}
+	listing, err := call.service.Orders(ctx, call.caller, filter)
+	if err != nil {
+		return nil, err
+	}
+
+	page := ListOrders200JSONResponse{Orders: make([]Order, len(listing.Orders)), Sync: renderSync(listing.Sync)}
+	for i, o := range listing.Orders {
+		page.Orders[i] = renderOrder(o)
+	}
+	if listing.Next.ID != 0 {
+		next := encodeCursor(cursor{List: listOrders, ID: listing.Next.ID, At: listing.Next.OrderedAt})
+		page.NextCursor = &next
+	}
+	return page, nil
+}
+
+// GetOrder answers GET /v1/orders/{id}.
+func (a *api) GetOrder(ctx context.Context, request GetOrderRequestObject) (GetOrderResponseObject, error) {
+	ctx, call := enter(ctx)
+	found, status, err := call.service.Order(ctx, call.caller, request.ID)
+	if err != nil {
+		return nil, err
+	}
+	o := renderOrder(found)
+	return GetOrder200JSONResponse{
+		ID: o.ID, Number: o.Number, Status: o.Status, Customer: o.Customer, Reference: o.Reference, Source: o.Source,
+		Note: o.Note, Currency: o.Currency, AmountUntaxed: o.AmountUntaxed, AmountTax: o.AmountTax,
+		AmountTotal: o.AmountTotal, Lines: o.Lines, OrderedAt: o.OrderedAt, CreatedAt: o.CreatedAt,
+		UpdatedAt: o.UpdatedAt, DeletedAt: o.DeletedAt,
+		Sync: renderSync(status),
+	}, nil
+}
+
+// GetOrderHistory answers GET /v1/orders/{id}/history.
+func (a *api) GetOrderHistory(ctx context.Context, request GetOrderHistoryRequestObject) (GetOrderHistoryResponseObject, error) {
+	ctx, call := enter(ctx)
+	entries, err := call.service.History(ctx, call.caller, request.ID)
+	if err != nil {
+		return nil, err
+	}
+	history := GetOrderHistory200JSONResponse{OrderID: request.ID, History: make([]HistoryEntry, len(entries))}
+	for i, e := range entries {
+		history.History[i] = HistoryEntry{
+			ID: e.ID, Code: e.Code, Severity: HistoryEntrySeverity(e.Severity),
+			From: orNull(string(e.From)), To: orNull(string(e.To)), Detail: orNull(e.Detail),
+			RecordedBy: e.RecordedBy, RecordedAt: utc(e.RecordedAt),
+		}
+	}
+	return history, nil
+}
+
+// ConfirmOrder answers POST /v1/orders/{id}/confirm.
+func (a *api) ConfirmOrder(ctx context.Context, request ConfirmOrderRequestObject) (ConfirmOrderResponseObject, error) {
+	ctx, call := enter(ctx)
+	confirmed, err := call.service.Confirm(ctx, call.caller, request.ID)
+	if err != nil {
+		return nil, err
+	}
+	return ConfirmOrder200JSONResponse(renderOrder(confirmed)), nil
+}
+
+func orderURL(id int64) string { return fmt.Sprintf("/v1/orders/%d", id) }
+
+// readOrderRequest turns the body into the domain's request. What it says is the service's to judge.
+func readOrderRequest(body *OrderRequest) (order.Request, error) {
+	request := order.Request{
+		Reference: orNone(body.Reference), Note: orNone(body.Note), Confirm: orNone(body.Confirm),
+		Lines: make([]order.RequestLine, len(body.Lines)),
+	}
+	if c := body.Customer; c != nil {
+		request.Customer = order.CustomerRef{
+			Ref: orNone(c.Ref), Name: orNone(c.Name), Email: orNone(c.Email), Phone: orNone(c.Phone),
+			ERPPartnerID: orNone(c.ERPPartnerID),
+		}
+	}
+	if a := body.ShippingAddress; a != nil {
+		request.ShippingAddress = &order.Address{
+			Name: a.Name, Street: a.Street, Street2: orNone(a.Street2), City: a.City, Zip: orNone(a.Zip),
+			State: orNone(a.State), Country: a.Country, Phone: orNone(a.Phone), Email: orNone(a.Email),
+		}
+	}
+
+	var found []order.Violation
+	number := func(field string, line int, text string) decimal.Decimal {
+		d, err := order.ParseDecimal(text)
+		if err != nil {
+			found = append(found, order.Violation{Field: fmt.Sprintf("lines[%d].%s", line, field), Message: err.Error()})
+		}
+		return d
+	}
+	for i, l := range body.Lines {
+		line := order.RequestLine{SKU: l.SKU, Quantity: number("quantity", i, l.Quantity)}
+		if l.UnitPrice != nil {
+			price := number("unit_price", i, *l.UnitPrice)
+			line.UnitPrice = &price
+		}
+		if l.Discount != nil {
+			discount := number("discount", i, *l.Discount)
+			line.Discount = &discount
+		}
+		request.Lines[i] = line
+	}
+	return request, invalid(found)
+}
+
+func readOrderFilter(p ListOrdersParams) (order.Filter, error) {
+	filter := order.Filter{
+		CustomerRef: orNone(p.Customer), ERPPartnerID: orNone(p.ERPPartnerID),
+		Status: order.Status(orNone(p.Status)), Query: orNone(p.Q), Limit: pageSize(p.Limit),
+	}
+	var found []order.Violation
+	if p.Customer != nil && p.ERPPartnerID != nil {
+		found = append(found, order.Violation{Field: "customer", Message: "give customer or erp_partner_id, not both"})
+	}
+	moment := func(field string, text *string) time.Time {
+		if text == nil {
+			return time.Time{}
+		}
+		t, err := time.Parse(time.RFC3339, *text)
+		if err != nil {
+			found = append(found, order.Violation{Field: field, Message: notATime})
+		}
+		return t.UTC()
+	}
+	filter.From, filter.To = moment("from", p.From), moment("to", p.To)
+	if p.Cursor != nil {
+		at, ok := decodeCursor(*p.Cursor, listOrders)
+		if !ok {
+			found = append(found, order.Violation{Field: "cursor", Message: notACursor})
+		}
+		filter.Before = order.Position{OrderedAt: at.At, ID: at.ID}
+	}
+	return filter, invalid(found)
+}
+
+func renderOrder(o order.Order) Order {
+	amount := func(d decimal.Decimal) string { return order.FormatAmount(d, o.CurrencyDecimals) }
+	rendered := Order{
+		ID: o.ID, Number: o.Number, Status: OrderStatus(o.Status),
+		Customer: Party{
+			ERPPartnerID: o.Customer.ERPPartnerID, Ref: orNull(o.Customer.Ref),
+			Name: o.Customer.Name, Email: orNull(o.Customer.Email),
+		},
+		Reference: orNull(o.Reference), Source: o.Source, Note: orNull(o.Note), Currency: o.Currency,
+		AmountUntaxed: amount(o.AmountUntaxed), AmountTax: amount(o.AmountTax), AmountTotal: amount(o.AmountTotal),
+		Lines:     make([]OrderLine, len(o.Lines)),
+		OrderedAt: utc(o.OrderedAt), CreatedAt: utc(o.CreatedAt), UpdatedAt: utc(o.UpdatedAt),
+		DeletedAt: utcOrNull(o.DeletedAt),
+	}
+	for i, l := range o.Lines {
+		rendered.Lines[i] = OrderLine{
+			ERPLineID: l.ERPLineID, ERPProductID: orNull(l.ERPProductID), SKU: orNull(l.SKU), Name: l.Name,
+			UnitOfMeasure: orNull(l.UnitOfMeasure), Quantity: order.FormatQuantity(l.Quantity),
+			UnitPrice: amount(l.UnitPrice), Discount: order.FormatQuantity(l.Discount),
+			Subtotal: amount(l.Subtotal), Tax: amount(l.Tax), Total: amount(l.Total),
+		}
+	}
+	return rendered
+}

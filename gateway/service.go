@@ -1,0 +1,49 @@
+package gateway
+
+import (
+	"context"
+
+	"ordergate/order"
+)
+
+// Service is one tenant's order service. Errors are *order.Error where a caller may be told of them; any other error
+// becomes a blank 500, except that a read that ran out of its deadline becomes a 503.
+//
+// The context of a call ends when the request's deadline passes or its sender goes away. A method that writes must not
+// take that for proof that nothing was written: it answers Unavailable only where nothing was or will be done.
+type Service interface {
+	// Place places an order, once for each key of the caller's source. Placement.Order is nil while the outcome is not
+	// known. Placement.Replayed is also set beside an error, where that error is the stored answer to an earlier request.
+	Place(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
+	// Intent returns the intent of a key. Source "" is the caller's own; only operators may name another. NotFound
+	// where there is none or the caller may not see it.
+	Intent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
+
+	// Orders returns a page of the orders that the caller may see.
+	Orders(ctx context.Context, caller order.Caller, f order.Filter) (order.Listing, error)
+	// Order returns one order, tombstones included. NotFound where there is none or it is somebody else's.
+	Order(ctx context.Context, caller order.Caller, id int64) (order.Order, order.SyncStatus, error)
+	// History returns an order's entries, oldest first. NotFound as for Order.
+	History(ctx context.Context, caller order.Caller, id int64) ([]order.HistoryEntry, error)
+	// Confirm confirms an order in the ERP and returns it as it then stands.
+	Confirm(ctx context.Context, caller order.Caller, id int64) (order.Order, error)
+
+	Products(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Product, order.SyncStatus, error)
+	Customers(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Customer, order.SyncStatus, error)
+	// CreateCustomer creates a customer if its ref is new, and returns the one that stands either way.
+	CreateCustomer(ctx context.Context, caller order.Caller, c order.CustomerRef) (customer order.Customer, created bool, err error)
+}
+
+// Keys finds API keys.
+type Keys interface {
+	// KeyByHash returns the key whose secret has this SHA-256, in hexadecimal. An *order.Error of kind NotFound if none
+	// has; a revoked key comes back with RevokedAt set; any other error means that the store cannot be asked.
+	KeyByHash(ctx context.Context, hash string) (order.APIKey, error)
+}
+
+// Check is one thing that /readyz looks at. Run returns nil if it is well; it must return when its context ends. The
+// checks named "database" and "migrations" decide whether the gateway is ready at all, the others whether it is degraded.
+type Check struct {
+	Name string
+	Run  func(ctx context.Context) error
+}
