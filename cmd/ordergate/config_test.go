@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func tenantsFile(t *testing.T, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tenants.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	return file
+}
+
+func TestTenantsFile(t *testing.T) {
+	t.Setenv("ODOO_US_PASSWORD", "from the environment")
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("from a file\n"), 0o600))
+	tenants, err := tenantFlags{Tenants: tenantsFile(t, `
+tenants:
+  - name: eu
+    odoo: {url: http://eu, database: eu, user: gateway, password_file: `+secret+`}
+    settings: {customer_may_confirm: true}
+  - name: us
+    odoo: {url: http://us, database: us, user: gateway, password_env: ODOO_US_PASSWORD}
+`)}.tenants()
+	require.NoError(t, err)
+	require.Len(t, tenants, 2)
+	require.True(t, tenants[0].Settings.CustomerMayConfirm)
+	require.False(t, tenants[0].Settings.CustomerMaySetPrices)
+	for i, want := range []string{"from a file", "from the environment"} {
+		password, err := tenants[i].Odoo.password()
+		require.NoError(t, err)
+		require.Equal(t, want, password)
+	}
+	_, err = only(tenants, "")
+	require.ErrorContains(t, err, "eu, us")
+	us, err := only(tenants, "us")
+	require.NoError(t, err)
+	require.Equal(t, "us", us.Name)
+}
+
+func TestTenantsFileMistakes(t *testing.T) {
+	for name, content := range map[string]string{
+		"no tenants":    "tenants: []",
+		"no name":       "tenants: [{odoo: {url: http://x}}]",
+		"twice":         "tenants: [{name: a}, {name: a}]",
+		"unknown field": "tenants: [{name: a, odoo: {pasword: hunter2}}]",
+		"not YAML":      "tenants: [{name: a, odoo: {password: hunter2}",
+	} {
+		_, err := tenantFlags{Tenants: tenantsFile(t, content)}.tenants()
+		require.Error(t, err, name)
+		require.NotContains(t, err.Error(), "hunter2", name)
+	}
+}
+
+func TestMissingSettingsAreNamed(t *testing.T) {
+	_, err := tenantFlags{OdooURL: "http://odoo"}.tenants()
+	require.ErrorContains(t, err, "ORDERGATE_ODOO_DB, ORDERGATE_ODOO_USER, ORDERGATE_ODOO_PASSWORD or ORDERGATE_ODOO_PASSWORD_FILE")
+	_, err = tenantFlags{OdooURL: "http://odoo", Tenants: "x.yaml"}.tenants()
+	require.ErrorContains(t, err, "not both")
+}
+
+func TestExitCodes(t *testing.T) {
+	for want, args := range map[int][]string{
+		0: {"version"},
+		1: {"doctor", "--database", "sqlite:" + filepath.Join(t.TempDir(), "x.db")},
+		2: {"serve", "--no-such-flag"},
+	} {
+		var out, errOut bytes.Buffer
+		require.Equal(t, want, run(t.Context(), args, terminal{&out, &errOut}), "%v\n%s%s", args, &out, &errOut)
+	}
+	var out bytes.Buffer
+	require.Zero(t, run(t.Context(), []string{"--help"}, terminal{&out, &out}))
+	require.Contains(t, out.String(), "dedupe")
+}
+
+// Keys of different customers must not share their idempotency keys.
+func TestSourceOfAKey(t *testing.T) {
+	require.Equal(t, "customer:9", keyCreateCommand{Role: "customer", Customer: 9}.source())
+	require.Error(t, keyCreateCommand{Role: "customer", Customer: 9, Source: "portal"}.check())
+	require.Error(t, keyCreateCommand{Role: "customer"}.check())
+	require.Error(t, keyCreateCommand{Role: "portal", Source: "odoo"}.check())
+	require.Error(t, keyCreateCommand{Role: "portal", Source: "customer:9"}.check())
+	require.Equal(t, "portal", keyCreateCommand{Role: "portal"}.source())
+	require.Equal(t, "manual", keyCreateCommand{Role: "operator"}.source())
+	require.Equal(t, "shopify:eu", keyCreateCommand{Role: "portal", Source: "shopify:eu"}.source())
+}

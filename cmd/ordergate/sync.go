@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"ordergate/store"
+	ordersync "ordergate/sync"
+)
+
+type syncCommand struct {
+	databaseFlags
+	tenantFlags
+	Tenant string `help:"The tenant; all of them if left out."`
+	Full   bool   `help:"Read every order again, not only what changed. Rebuilds a mirror that was dropped."`
+}
+
+// Run syncs once and returns.
+func (c syncCommand) Run(ctx context.Context, term terminal) error {
+	db, err := c.databaseFlags.open(ctx, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := refuseOldSchema(ctx, db); err != nil {
+		return err
+	}
+	return eachTenant(ctx, db, c.tenantFlags, c.Tenant, term, func(s service) error {
+		err := s.Sync(ctx)
+		if err == nil && c.Full {
+			err = s.FullSync(ctx)
+		}
+		if err == nil {
+			_, err = fmt.Fprintf(term.out, "%s: the mirror is up to date\n", s.tenant.Name)
+		}
+		return err
+	})
+}
+
+// eachTenant opens the service of the named tenant, or of each, and runs work with it. One tenant's failure does not
+// keep the others from their turn. Progress is shown on a terminal.
+func eachTenant(ctx context.Context, db *store.Store, flags tenantFlags, name string, term terminal, work func(service) error) error {
+	tenants, err := flags.tenants()
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		t, err := only(tenants, name)
+		if err != nil {
+			return err
+		}
+		tenants = []tenantConfig{t}
+	}
+	var failures []error
+	for _, t := range tenants {
+		bar := newProgress(term.err, t.Name)
+		s, err := flags.open(ctx, db, t, func(cfg *ordersync.Config) { cfg.Progress = bar.show })
+		if err == nil {
+			err = work(s)
+			s.Close()
+		}
+		bar.end()
+		if err != nil {
+			failures = append(failures, fmt.Errorf("tenant %s: %w", t.Name, err))
+		}
+	}
+	return errors.Join(failures...)
+}
