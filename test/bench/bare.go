@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/kolo/xmlrpc"
+)
+
+// bareOdoo is what a careful integration without a gateway does: XML-RPC over one http.Client that keeps connections.
+type bareOdoo struct {
+	base, database, user, password string
+	uid                            int64
+	client                         *http.Client
+	products                       []any // ids of the two products of every order
+	partner                        int64
+}
+
+// connect logs in to the Odoo of a URL such as http://user:password@host:port/database.
+func connect(setting string) (*bareOdoo, error) {
+	u, err := url.Parse(setting)
+	if err != nil || u.User == nil {
+		return nil, errors.New("ORDERGATE_TEST_ODOO19 is not set to http://user:password@host:port/database")
+	}
+	password, _ := u.User.Password()
+	o := &bareOdoo{
+		base: u.Scheme + "://" + u.Host, database: strings.Trim(u.Path, "/"), user: u.User.Username(), password: password,
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}},
+	}
+	uid, err := o.rpc("/xmlrpc/2/common", "authenticate", o.database, o.user, o.password, map[string]any{})
+	if err != nil {
+		return nil, err
+	}
+	var ok bool
+	if o.uid, ok = uid.(int64); !ok {
+		return nil, errors.New("the login of ORDERGATE_TEST_ODOO19 is refused")
+	}
+	for _, sku := range skus {
+		ids, err := o.execute("product.product", "search", []any{[]any{[]any{"default_code", "=", sku}}}, nil)
+		if err != nil {
+			return nil, err
+		}
+		found, ok := ids.([]any)
+		if !ok || len(found) != 1 {
+			return nil, fmt.Errorf("no single product has the SKU %s: Odoo must have its demo data", sku)
+		}
+		o.products = append(o.products, found[0])
+	}
+	return o, nil
+}
+
+// skus are two products of Odoo's demo data.
+var skus = []string{"E-COM07", "FURN_7777"}
+
+func (o *bareOdoo) execute(model, method string, args []any, kwargs map[string]any) (any, error) {
+	if kwargs == nil {
+		kwargs = map[string]any{}
+	}
+	return o.rpc("/xmlrpc/2/object", "execute_kw", o.database, o.uid, o.password, model, method, args, kwargs)
+}
+
+func (o *bareOdoo) rpc(path, method string, args ...any) (any, error) {
+	body, err := xmlrpc.EncodeMethodCall(method, args...)
+	if err != nil {
+		return nil, err
+	}
+	response, err := o.client.Post(o.base+path, "text/xml", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	decoded := xmlrpc.Response(raw)
+	if err := decoded.Err(); err != nil {
+		return nil, err
+	}
+	var answer any
+	return answer, decoded.Unmarshal(&answer)
+}
+
+// orderFields and lineFields are what the gateway's answer needs of an order.
+var (
+	orderFields = []any{"name", "state", "locked", "partner_id", "client_order_ref", "note", "currency_id", "amount_untaxed",
+		"amount_tax", "amount_total", "date_order", "create_date", "write_date", "order_line"}
+	lineFields = []any{"order_id", "product_id", "name", "product_uom_id", "product_uom_qty", "price_unit", "discount",
+		"price_subtotal", "price_tax", "price_total", "write_date", "display_type"}
+)
+
+// createAndRead creates a two-line order and reads it back, without its lines.
+func (o *bareOdoo) createAndRead(reference string) error {
+	line := func(product any, quantity float64) []any {
+		return []any{0, 0, map[string]any{"product_id": product, "product_uom_qty": quantity}}
+	}
+	id, err := o.execute("sale.order", "create", []any{map[string]any{
+		"partner_id": o.partner, "client_order_ref": reference,
+		"order_line": []any{line(o.products[0], 2), line(o.products[1], 1)},
+	}}, nil)
+	if err != nil {
+		return err
+	}
+	_, err = o.execute("sale.order", "read", []any{[]any{id}}, map[string]any{"fields": orderFields})
+	return err
+}
+
+// searchRead reads a customer's orders and their lines.
+func (o *bareOdoo) searchRead(partner int64, want int) error {
+	orders, err := o.execute("sale.order", "search_read", []any{[]any{[]any{"partner_id", "=", partner}}},
+		map[string]any{"fields": orderFields, "order": "date_order desc, id desc", "limit": want})
+	if err != nil {
+		return err
+	}
+	list, _ := orders.([]any)
+	if len(list) != want {
+		return fmt.Errorf("search_read found %d orders, want %d", len(list), want)
+	}
+	var ids []any
+	for _, record := range list {
+		ids = append(ids, record.(map[string]any)["id"])
+	}
+	_, err = o.execute("sale.order.line", "search_read", []any{[]any{[]any{"order_id", "in", ids}}}, map[string]any{"fields": lineFields})
+	return err
+}
