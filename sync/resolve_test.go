@@ -46,6 +46,16 @@ func TestSKUNewerThanTheMirrorIsFound(t *testing.T) {
 	require.Equal(t, "NEW-1", placed.Order.Lines[0].SKU)
 }
 
+func TestSKUThatMayBeSoldSinceAMomentIsFound(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.Sync(t.Context()))
+	b.people(t, "product.product", "write", []any{productIDs(t, b, sandbox.UnsellableSKU)[0]}, map[string]any{"sale_ok": true})
+	placed, err := b.Place(t.Context(), portal, "k1", request("PO-1", func(r *order.Request) { r.Lines[0].SKU = sandbox.UnsellableSKU }))
+	require.NoError(t, err)
+	require.NotNil(t, placed.Order)
+}
+
 func TestMoreDecimalsThanTheERPKeepsAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
