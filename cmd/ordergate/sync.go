@@ -27,16 +27,17 @@ func (c syncCommand) Run(ctx context.Context, term terminal) error {
 	if err := refuseOldSchema(ctx, db); err != nil {
 		return err
 	}
-	return eachTenant(ctx, db, c.tenantFlags, c.Tenant, term, func(s service) error {
-		err := s.Sync(ctx)
-		if err == nil && c.Full {
-			err = s.FullSync(ctx)
+	err = eachTenant(ctx, db, c.tenantFlags, c.Tenant, term, func(s service) error {
+		if err := s.Sync(ctx); err != nil || !c.Full {
+			return err
 		}
-		if err == nil {
-			_, err = fmt.Fprintf(term.out, "%s: the mirror is up to date\n", s.tenant.Name)
-		}
-		return err
+		return s.FullSync(ctx)
 	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(term.out, "The mirror is up to date.")
+	return err
 }
 
 // eachTenant opens the service of the named tenant, or of each, and runs work with it. One tenant's failure does not
