@@ -322,6 +322,19 @@ func TestOlderSnapshotNeverReplacesANewerOne(t *testing.T) {
 	require.Equal(t, "PO-1", o.Reference)
 }
 
+// A product that the database refuses stops the catalogue, and not the orders.
+func TestTroubleWithTheCatalogueDoesNotStopTheOrders(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.restart(t, func(cfg *ordersync.Config) {
+		cfg.Mirror = &failingMirror{Mirror: b.db, fails: map[string][]failure{"UpsertProducts": {{err: errors.New("out of range")}}}}
+	})
+	require.ErrorContains(t, b.Sync(t.Context()), "out of range")
+	n, err := b.db.CountOrders(t.Context(), b.cfg.Tenant.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, sandbox.SeededOrders, n)
+}
+
 // pickyMirror refuses a batch that holds one particular order, as a database does whose columns it does not fit.
 type pickyMirror struct {
 	ordersync.Mirror

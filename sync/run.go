@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,14 +59,13 @@ func (s *Service) every(ctx context.Context, interval time.Duration, what string
 }
 
 // Sync brings everything that changed in the ERP since the last time: products and customers first, which orders
-// name, then orders, then what was deleted. The first time, it reads everything.
+// name, then orders, then what was deleted. The first time, it reads everything. Trouble with one of them does not keep
+// the others from their turn: orders fetch what they miss.
 func (s *Service) Sync(ctx context.Context) error {
-	if err := s.syncProducts(ctx); err != nil {
-		return err
-	}
-	if err := s.syncPartners(ctx); err != nil {
-		return err
-	}
+	return errors.Join(s.syncProducts(ctx), s.syncPartners(ctx), s.syncOrders(ctx))
+}
+
+func (s *Service) syncOrders(ctx context.Context) error {
 	cursor, err := s.mirror.Cursor(ctx, s.tenant.ID, ordersModel)
 	if err != nil {
 		return err

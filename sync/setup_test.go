@@ -222,3 +222,7 @@ func (m *failingMirror) Intent(ctx context.Context, tenantID int64, source, key 
 	err = m.run("Intent", func() error { in, err = m.Mirror.Intent(ctx, tenantID, source, key); return err })
 	return in, err
 }
+
+func (m *failingMirror) UpsertProducts(ctx context.Context, tenantID int64, products []order.Product) error {
+	return m.run("UpsertProducts", func() error { return m.Mirror.UpsertProducts(ctx, tenantID, products) })
+}
