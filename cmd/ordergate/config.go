@@ -30,6 +30,18 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (*store.Store
 	return store.Open(ctx, f.Database, store.Options{Logger: log})
 }
 
+// openMigrated opens the database for a command that is run by hand, and refuses one of an older schema.
+func (f databaseFlags) openMigrated(ctx context.Context) (*store.Store, error) {
+	db, err := f.open(ctx, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseOldSchema(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
 // tenantFlags say which Odoo, or which several, the gateway stands in front of.
 type tenantFlags struct {
 	OdooURL          string `env:"ORDERGATE_ODOO_URL" placeholder:"URL" help:"Address of Odoo, such as https://odoo.example.com."`

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -39,14 +38,11 @@ func (c keyCreateCommand) Run(ctx context.Context, term terminal) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	db, err := c.databaseFlags.open(ctx, slog.New(slog.DiscardHandler))
+	db, err := c.openMigrated(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := refuseOldSchema(ctx, db); err != nil {
-		return err
-	}
 	tenants, err := c.tenants()
 	if err != nil {
 		return err
@@ -144,14 +140,11 @@ type keyListCommand struct {
 
 // Run prints the keys of a tenant.
 func (c keyListCommand) Run(ctx context.Context, term terminal) error {
-	db, err := c.databaseFlags.open(ctx, slog.New(slog.DiscardHandler))
+	db, err := c.openMigrated(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := refuseOldSchema(ctx, db); err != nil {
-		return err
-	}
 	tenantID, err := db.Tenant(ctx, c.Tenant)
 	if err != nil {
 		return err
@@ -180,14 +173,11 @@ type keyRevokeCommand struct {
 
 // Run revokes a key.
 func (c keyRevokeCommand) Run(ctx context.Context, term terminal) error {
-	db, err := c.databaseFlags.open(ctx, slog.New(slog.DiscardHandler))
+	db, err := c.openMigrated(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := refuseOldSchema(ctx, db); err != nil {
-		return err
-	}
 	tenantID, err := db.Tenant(ctx, c.Tenant)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"ordergate/store"
 	ordersync "ordergate/sync"
@@ -19,14 +18,11 @@ type syncCommand struct {
 
 // Run syncs once and returns.
 func (c syncCommand) Run(ctx context.Context, term terminal) error {
-	db, err := c.databaseFlags.open(ctx, slog.New(slog.DiscardHandler))
+	db, err := c.openMigrated(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := refuseOldSchema(ctx, db); err != nil {
-		return err
-	}
 	err = eachTenant(ctx, db, c.tenantFlags, c.Tenant, term, func(s service) error {
 		if err := s.Sync(ctx); err != nil || !c.Full {
 			return err
