@@ -13,9 +13,6 @@ import (
 //go:embed openapi.yaml
 var openAPI []byte
 
-// OpenAPI returns the contract of the API: an OpenAPI 3.0 document in YAML.
-func OpenAPI() []byte { return append([]byte(nil), openAPI...) }
-
 // ProblemCode is a kind of problem as the contract lists it under x-problem-codes.
 type ProblemCode struct {
 	Code   string `json:"code"`
