@@ -279,4 +279,10 @@ func (b *bundle) testPlacedOrder(t *testing.T) {
 	require.Equal(t, placed, id, "also where the product was archived since")
 	require.Len(t, b.order(t, id).Lines, 2, "looking changes nothing")
 	require.EqualValues(t, 1, b.admin.count(t, "sale.order", "client_order_ref", o.Reference))
+
+	b.admin.unlink(t, "sale.order", id)
+	id, err = b.client.PlacedOrder(t.Context(), o.ExternalID)
+	require.NoError(t, err)
+	require.Zero(t, id, "deleted")
+	require.Zero(t, b.admin.count(t, "sale.order", "client_order_ref", o.Reference))
 }

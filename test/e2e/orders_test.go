@@ -62,6 +62,16 @@ func TestOrderFromPlacingToListing(t *testing.T) {
 			return len(listing.body["orders"].([]any)) == 1
 		}, 30*time.Second, 200*time.Millisecond)
 
+		// What they delete becomes a tombstone with the next round of the background.
+		doomed := c.place(t, reference+"-doomed", orderBody(reference+"-doomed")).requireStatus(t, http.StatusCreated).id(t)
+		s.people(t, "sale.order", "unlink", []any{doomed})
+		require.Eventually(t, func() bool {
+			got := c.call(t, http.MethodGet, path("/v1/orders/%d", doomed), nil).requireStatus(t, http.StatusOK)
+			return got.body["deleted_at"] != nil
+		}, 60*time.Second, time.Second)
+		gone := c.call(t, http.MethodGet, "/v1/orders?q="+reference+"-doomed", nil).requireStatus(t, http.StatusOK)
+		require.Empty(t, gone.body["orders"])
+
 		require.NotEmpty(t, c.call(t, http.MethodGet, "/v1/products?limit=5", nil).requireStatus(t, http.StatusOK).body["products"])
 		require.NotEmpty(t, c.call(t, http.MethodGet, "/v1/customers?limit=5", nil).requireStatus(t, http.StatusOK).body["customers"])
 	})
