@@ -17,6 +17,7 @@ const (
 	ordersStep  int64 = 6
 	linesStep   int64 = 7
 	historyStep int64 = 8
+	intentsStep int64 = 15
 )
 
 var goStepNames = map[int64]string{
@@ -24,6 +25,7 @@ var goStepNames = map[int64]string{
 	ordersStep:  "orders_unique_erp_order",
 	linesStep:   "order_lines_complete",
 	historyStep: "order_history_complete",
+	intentsStep: "intents_queue",
 }
 
 // alteration brings a table that exists to its final shape.
@@ -42,6 +44,8 @@ var (
 		alter: "mysql/alter/order_lines.sql"}
 	alterHistory = alteration{table: "order_history", column: "from_status", fill: "mysql/alter/order_history_fill.sql",
 		alter: "mysql/alter/order_history.sql"}
+	alterIntents = alteration{table: "intents", column: "customer", alter: "mysql/alter/intents.sql",
+		after: "mysql/alter/intents_after.sql"}
 )
 
 func goSteps(dialect Dialect) []*goose.Migration {
@@ -51,6 +55,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			goStepInTx(ordersStep, rebuildOrders),
 			goStepInTx(linesStep, doneByRebuild(alterLines)),
 			goStepInTx(historyStep, doneByRebuild(alterHistory)),
+			goStepInTx(intentsStep, queueIntents),
 		}
 	}
 	return []*goose.Migration{
@@ -61,6 +66,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 		goStep(ordersStep, makeOrdersUnique),
 		goStep(linesStep, alterLines.apply),
 		goStep(historyStep, alterHistory.apply),
+		goStep(intentsStep, alterIntents.apply),
 	}
 }
 
@@ -150,6 +156,15 @@ func doneByRebuild(a alteration) func(context.Context, *sql.Tx) error {
 		}
 		return err
 	}
+}
+
+// queueIntents does on SQLite what alterIntents does on MySQL.
+func queueIntents(ctx context.Context, tx *sql.Tx) error {
+	done, err := columnExists(ctx, tx, SQLite, alterIntents.table, alterIntents.column)
+	if err != nil || done {
+		return err
+	}
+	return executeFile(ctx, tx, "sqlite/alter/intents.sql")
 }
 
 func dedupeInTx(ctx context.Context, tx *sql.Tx) error {

@@ -16,7 +16,7 @@ import (
 	"ordergate/test/env"
 )
 
-const lastStep = 14
+const lastStep = 15
 
 func open(t *testing.T, dsn string) *store.Store {
 	t.Helper()
@@ -38,7 +38,8 @@ func TestUpAppliesEveryStepOnceAndTellsOfIt(t *testing.T) {
 		require.Equal(t, "orders", told[0].Name)
 		require.Equal(t, "dedupe", told[4].Name)
 		require.Equal(t, "orders_unique_erp_order", told[5].Name)
-		require.Equal(t, "sync_cursors", told[lastStep-1].Name)
+		require.Equal(t, "sync_cursors", told[13].Name)
+		require.Equal(t, "intents_queue", told[lastStep-1].Name)
 
 		told = nil
 		require.NoError(t, migrations.Up(t.Context(), s.DB(), s.Dialect(), func(a migrations.Applied) { told = append(told, a) }))
@@ -85,6 +86,32 @@ func TestEveryStepMayRunAgainAfterACrash(t *testing.T) {
 			require.EqualValues(t, lastStep-version, pending)
 		}
 		require.EqualValues(t, 1, count(t, s.DB(), "SELECT COUNT(*) FROM orders"))
+	})
+}
+
+// Whose outcome was unknown had been told 202, and is owed an order or a refusal of the ERP's own.
+func TestIntentsInDoubtWereAcknowledged(t *testing.T) {
+	t.Parallel()
+	storetest.Databases(t, func(t *testing.T, dsn func(testing.TB) string) {
+		t.Parallel()
+		s := open(t, dsn(t))
+		require.NoError(t, migrations.UpTo(t.Context(), s.DB(), s.Dialect(), 14, nil))
+		for key, row := range map[string][]any{"doubt": {"sending", storetest.At(10, 0)}, "fresh": {"sending", nil},
+			"over": {"rejected", storetest.At(10, 0)}} {
+			exec(t, s.DB(), `INSERT INTO intents (tenant_id, source, idempotency_key, fingerprint, state, request, plan, caller,
+				lease_token, attempts, unknown_at, created_at, updated_at)
+				VALUES (1, 'portal', ?, '', ?, '{}', '{}', '', '', 1, ?, ?, ?)`,
+				key, row[0], row[1], storetest.At(9, 0), storetest.At(9, 0))
+		}
+		require.NoError(t, migrations.Up(t.Context(), s.DB(), s.Dialect(), nil))
+		for key, acknowledged := range map[string]bool{"doubt": true, "fresh": false, "over": false} {
+			in, err := s.Intent(t.Context(), 1, "portal", key)
+			require.NoError(t, err)
+			require.Equal(t, acknowledged, in.Acknowledged, key)
+			require.Empty(t, in.Customer)
+			require.Zero(t, in.Strikes)
+			require.True(t, in.CancelRequestedAt.IsZero())
+		}
 	})
 }
 

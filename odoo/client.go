@@ -51,6 +51,7 @@ type Client struct {
 
 	wire       *wire
 	breaker    *breaker
+	repeats    *budget
 	login      login
 	metrics    *metrics
 	log        *slog.Logger
@@ -86,6 +87,7 @@ func New(cfg Config) (*Client, error) {
 		wire:        newWire(base, cfg),
 		log:         cfg.Logger.With("tenant", cfg.Tenant),
 		clock:       cfg.Clock,
+		repeats:     newBudget(cfg.Clock),
 	}
 	c.breaker = newBreaker(cfg.Breaker, c.log)
 	c.metrics, err = newMetrics(cfg.Registerer, cfg.Tenant, c.breaker)

@@ -8,10 +8,10 @@
 //		return err
 //	}
 //	defer client.Close()
-//	id, err := client.PlaceOrder(ctx, odoo.NewOrder{
+//	loaded := client.PlaceOrders(ctx, []odoo.NewOrder{{
 //		ExternalID: "t1_portal_5f2c", PartnerID: 9,
 //		Lines: []odoo.NewLine{{ExternalID: "t1_portal_5f2c_1", ProductID: 38, Quantity: two}},
-//	})
+//	}})
 //
 // New touches no network. The first call finds out the version and logs in; the client does both again by itself after
 // Odoo refused the login or went away, for it may come back with another password or as a newer version.
@@ -26,11 +26,19 @@
 //     the time was over.
 //   - Unknown: it may have taken effect, or may yet. Repeat it until the outcome is certain.
 //
-// Repeating is safe for PlaceOrder and EnsurePartner: they create what is absent and return what exists, by external id,
+// Repeating is safe for PlaceOrders and EnsurePartners: they create what is absent and return what exists, by external id,
 // and change nothing that exists. ir.model.data holds external ids for all models under one name: two records of
 // different kinds must never share one (Odoo 14 answers with the id of the wrong record, Odoo 19 refuses). Deleting a
 // record deletes its external id too, so that a late repetition would create it again: whoever calls must remember what
 // it has placed.
+//
+// # Batches
+//
+// PlaceOrders and EnsurePartners send many records in one call, which Odoo carries out as a whole or not at all. Each record
+// gets a result of its own nevertheless. Records that Odoo names as faulty are rejected and the others go again; if it
+// refuses or breaks without naming one, the batch is halved until the one to blame is alone. An answer that was lost on
+// the way is asked for once more at once, as far as a retry budget allows. A record that was ever in a call whose end is
+// not known ends with an ID or stays Unknown, whatever a later call says of it: the earlier one may still be running.
 //
 // # Limits
 //

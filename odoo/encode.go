@@ -11,8 +11,7 @@ import (
 func encodeCall(method string, args []any) ([]byte, error) {
 	for _, arg := range args {
 		if err := checkTexts(arg); err != nil {
-			return nil, &Error{Outcome: Rejected, Reason: BusinessRule, Row: -1, Cause: err,
-				Message: "a text holds a character that cannot be sent to Odoo"}
+			return nil, unsendable(err)
 		}
 	}
 	body, err := xmlrpc.EncodeMethodCall(method, args...)
@@ -20,6 +19,23 @@ func encodeCall(method string, args []any) ([]byte, error) {
 		return nil, notSent(Misconfigured, "the call cannot be written as XML-RPC", err)
 	}
 	return body, nil
+}
+
+func unsendable(cause error) *Error {
+	return &Error{Outcome: Rejected, Reason: BusinessRule, Row: -1, Cause: cause,
+		Message: "a text holds a character that cannot be sent to Odoo"}
+}
+
+// checkTexts is encodeCall's check, for one record: nothing is sent of it then.
+func (t table) checkTexts() *Error {
+	for _, row := range t.rows {
+		for _, cell := range row {
+			if err := checkText(cell); err != nil {
+				return unsendable(err)
+			}
+		}
+	}
+	return nil
 }
 
 // checkTexts finds texts that are not valid UTF-8, or hold a character outside of XML 1.0

@@ -68,8 +68,13 @@ func (f *fakeOdoo) serve(w http.ResponseWriter, r *http.Request) {
 	f.calls = append(f.calls, name)
 	f.bodies = append(f.bodies, string(body))
 	f.mu.Unlock()
-	handler(w, r)
+	handler(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, string(body))))
 }
+
+type bodyKey struct{}
+
+// bodyOf is what a handler of the fake was asked.
+func bodyOf(r *http.Request) string { return r.Context().Value(bodyKey{}).(string) }
 
 // handle replaces what the fake answers.
 func (f *fakeOdoo) handle(set func(f *fakeOdoo)) {
@@ -150,6 +155,22 @@ func loaded(ids ...any) http.HandlerFunc {
 func newOrder() odoo.NewOrder {
 	return odoo.NewOrder{ExternalID: "o", PartnerID: 1,
 		Lines: []odoo.NewLine{{ExternalID: "o_1", ProductID: 2, Quantity: decimal.New(1, 0)}}}
+}
+
+// place places one order.
+func place(ctx context.Context, c *odoo.Client, o odoo.NewOrder) (int64, error) {
+	return only(c.PlaceOrders(ctx, []odoo.NewOrder{o}))
+}
+
+func ensure(ctx context.Context, c *odoo.Client, p odoo.NewPartner) (int64, error) {
+	return only(c.EnsurePartners(ctx, []odoo.NewPartner{p}))
+}
+
+func only(results []odoo.Loaded) (int64, error) {
+	if results[0].Err != nil {
+		return results[0].ID, results[0].Err
+	}
+	return results[0].ID, nil
 }
 
 func requireError(t *testing.T, err error, outcome odoo.Outcome, reason odoo.Reason) *odoo.Error {

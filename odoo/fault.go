@@ -118,9 +118,18 @@ func notSent(r Reason, message string, cause error) error {
 	return &Error{Outcome: NotSent, Reason: r, Message: message, Row: -1, Cause: cause}
 }
 
-func badAnswer(cause error) error {
+func badAnswer(cause error) *Error {
 	return &Error{Outcome: Unknown, Reason: BadAnswer, Row: -1, Cause: cause,
 		Message: "the answer is not one that Odoo gives"}
+}
+
+// typed returns a failure of this package as the *Error that it is.
+func typed(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return badAnswer(err)
 }
 
 // copyError gives each of several callers its own *Error to enter its method into.

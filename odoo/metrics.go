@@ -11,11 +11,12 @@ import (
 type metrics struct {
 	calls   *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
+	repeats *prometheus.CounterVec
 }
 
 // calledMethods are all that this package calls. A method that is missing here is counted as "other".
 var calledMethods = map[string]bool{
-	"sale.order.load": true, "sale.order.action_confirm": true, "sale.order.search": true, "sale.order.search_count": true,
+	"sale.order.load": true, "sale.order.action_confirm": true, "sale.order.action_cancel": true, "sale.order.search": true, "sale.order.search_count": true,
 	"sale.order.search_read": true, "sale.order.read": true, "sale.order.web_read": true, "sale.order.web_search_read": true,
 	"sale.order.line.search_read": true, "sale.order.line.read": true,
 	"product.product.search_read":  true,
@@ -40,6 +41,10 @@ func newMetrics(registerer prometheus.Registerer, tenant string, b *breaker) (*m
 			Help:    "Duration of calls of Odoo, waiting for a connection and logging in included.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 60},
 		}, []string{"method"}),
+		repeats: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ordergate_odoo_repeats_total", ConstLabels: labels,
+			Help: "Calls that were, or for want of retry budget were not, repeated at once because their answer was lost.",
+		}, []string{"result"}),
 	}
 	if registerer == nil {
 		return m, nil
@@ -48,12 +53,21 @@ func newMetrics(registerer prometheus.Registerer, tenant string, b *breaker) (*m
 		Name: "ordergate_odoo_breaker_open", ConstLabels: labels,
 		Help: "Circuit breaker of Odoo: 0 closed, 0.5 half-open, 1 open.",
 	}, func() float64 { return map[string]float64{"half-open": 0.5, "open": 1}[b.state()] })
-	for _, collector := range []prometheus.Collector{m.calls, m.seconds, open} {
+	for _, collector := range []prometheus.Collector{m.calls, m.seconds, m.repeats, open} {
 		if err := registerer.Register(collector); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// repeat counts a repetition that was wanted.
+func (m *metrics) repeat(made bool) {
+	result := "made"
+	if !made {
+		result = "no_budget"
+	}
+	m.repeats.WithLabelValues(result).Inc()
 }
 
 func (m *metrics) observe(method string, err error, took time.Duration) {

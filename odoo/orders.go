@@ -3,52 +3,67 @@ package odoo
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/shopspring/decimal"
 	"ordergate/order"
 )
 
-// PlaceOrder creates the order if its external id is absent, and returns the id either way, in one call that is atomic in
-// Odoo. An existing order is not changed, whatever o says. An *Error with outcome Unknown may be followed by the same
-// call again, until the outcome is certain.
-func (c *Client) PlaceOrder(ctx context.Context, o NewOrder) (int64, error) {
-	const method = "sale.order.load"
-	if err := o.check(); err != nil {
-		named(err, method)
-		return 0, err
+// PlaceOrders creates those of the orders whose external id is absent, in as few calls as it can, each of which is atomic in
+// Odoo, and says of each what became of it: the results are in the order of the orders. An existing order is not changed,
+// whatever is given here. An order that ends Unknown may be placed again, until its outcome is certain.
+func (c *Client) PlaceOrders(ctx context.Context, orders []NewOrder) []Loaded {
+	b := c.newBatch("sale.order", len(orders))
+	var sound []int
+	for i := range orders {
+		if err := orders[i].check(); err != nil {
+			b.refuse(i, err)
+			continue
+		}
+		sound = append(sound, i)
 	}
-	s, err := c.sessionFor(ctx, method)
-	if err != nil {
-		return 0, err
+	if len(sound) > 0 {
+		s, err := c.sessionFor(ctx, b.method())
+		for _, i := range sound {
+			if err != nil {
+				b.refuse(i, typed(err))
+				continue
+			}
+			b.add(i, orders[i].table(s.dialect))
+		}
 	}
-	return c.load(ctx, "sale.order", o.table(s.dialect))
+	return b.load(ctx)
 }
 
 // PlacedOrder returns the id of the order that has an external id, 0 if none has. It creates nothing, and finds the order
-// also where PlaceOrder would not: Odoo 14 resolves the product and the partner before it looks at the external id, and
+// also where PlaceOrders would not: Odoo 14 resolves the product and the partner before it looks at the external id, and
 // refuses if one of them was archived since.
 //
 // A user who sells may not read external ids. So load is asked to create the order from nothing: it returns an
 // existing one, and otherwise misses the customer.
 func (c *Client) PlacedOrder(ctx context.Context, externalID string) (int64, error) {
+	b := c.newBatch("sale.order", 1)
 	if !isExternalID(externalID) {
 		err := badExternalID("id", 0)
-		named(err, "sale.order.load")
+		err.Method = b.method()
 		return 0, err
 	}
-	id, err := c.loadIn(ctx, "sale.order", table{columns: []string{"id"}, rows: [][]string{{idPrefix + externalID}}}, findOnly)
-	var e *Error
-	if errors.As(err, &e) && e.Outcome == Rejected && e.Reason == BusinessRule && e.Field == "partner_id" {
+	b.rpcContext = findOnly
+	b.add(0, table{columns: []string{"id"}, rows: [][]string{{idPrefix + externalID}}})
+	end := b.call(ctx, b.records)
+	switch e := cmp.Or(end.err, end.refused[0]); {
+	case e == nil:
+		return end.ids[0], nil
+	case e.Outcome == Rejected && e.Reason == BusinessRule && e.Field == "partner_id":
 		return 0, nil
+	default:
+		return 0, e
 	}
-	return id, err
 }
 
 // check refuses what load would take for something else: an empty cell of price is 0 to it, not the price list's, and
 // two records under one external id are one to it.
-func (o *NewOrder) check() error {
+func (o *NewOrder) check() *Error {
 	if len(o.Lines) == 0 {
 		return &Error{Outcome: Rejected, Reason: BusinessRule, Row: -1, Message: "an order needs at least one line"}
 	}
@@ -121,6 +136,14 @@ func (o *NewOrder) table(d dialect) table {
 // refuses to): read the order afterwards.
 func (c *Client) ConfirmOrder(ctx context.Context, id int64) error {
 	_, err := c.execute(ctx, "sale.order", "action_confirm", []any{[]any{id}}, nil)
+	return err
+}
+
+// CancelOrder runs action_cancel, of which versions 15 to 17 would otherwise answer with a dialogue instead of doing it. Its
+// success or failure proves little: read the order afterwards.
+func (c *Client) CancelOrder(ctx context.Context, id int64) error {
+	_, err := c.execute(ctx, "sale.order", "action_cancel", []any{[]any{id}},
+		map[string]any{"context": map[string]any{"disable_cancel_warning": true}})
 	return err
 }
 

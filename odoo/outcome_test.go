@@ -79,7 +79,7 @@ func TestOutcome(t *testing.T) {
 			if test.reason == odoo.Timeout {
 				cfg.CallTimeout = 300 * time.Millisecond
 			}
-			_, err := newClient(t, cfg).PlaceOrder(t.Context(), newOrder())
+			_, err := place(t.Context(), newClient(t, cfg), newOrder())
 			e := requireError(t, err, test.outcome, test.reason)
 			require.Contains(t, e.Message, test.message)
 			require.NotContains(t, e.Message, "Traceback")
@@ -170,7 +170,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		f := newFakeOdoo(t, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+r.URL.Path, code)
 		})
-		_, err := newClient(t, f.config()).PlaceOrder(t.Context(), newOrder())
+		_, err := place(t.Context(), newClient(t, f.config()), newOrder())
 		requireError(t, err, odoo.NotSent, odoo.Misconfigured)
 	}
 	require.Zero(t, elsewhere.count("sale.order.load"))
@@ -184,9 +184,9 @@ func TestWriteIsNotResent(t *testing.T) {
 	c := newClient(t, f.config())
 	_, err := c.Version(t.Context())
 	require.NoError(t, err)
-	_, err = c.PlaceOrder(t.Context(), newOrder())
+	err = c.ConfirmOrder(t.Context(), 1)
 	requireError(t, err, odoo.Unknown, odoo.ConnectionLost)
-	require.Equal(t, 1, f.count("sale.order.load"))
+	require.Equal(t, 1, f.count("sale.order.action_confirm"))
 }
 
 func TestContextOverBeforeTheCall(t *testing.T) {
@@ -197,11 +197,11 @@ func TestContextOverBeforeTheCall(t *testing.T) {
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := c.PlaceOrder(cancelled, newOrder())
+	_, err := place(cancelled, c, newOrder())
 	requireError(t, err, odoo.NotSent, odoo.Cancelled)
 	expired, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	_, err = c.PlaceOrder(expired, newOrder())
+	_, err = place(expired, c, newOrder())
 	requireError(t, err, odoo.NotSent, odoo.Timeout)
 	require.Zero(t, f.count("sale.order.load"))
 }
@@ -214,7 +214,7 @@ func TestCancelledWhileOdooWorks(t *testing.T) {
 		cancel()
 		hang(w, r)
 	})
-	_, err := newClient(t, f.config()).PlaceOrder(ctx, newOrder())
+	_, err := place(ctx, newClient(t, f.config()), newOrder())
 	requireError(t, err, odoo.Unknown, odoo.Cancelled)
 }
 
@@ -228,7 +228,7 @@ func TestGoneAfterLogin(t *testing.T) {
 	c := newClient(t, f.config())
 	require.NoError(t, c.Ping(t.Context()))
 	f.Close()
-	_, err := c.PlaceOrder(t.Context(), newOrder())
+	_, err := place(t.Context(), c, newOrder())
 	requireError(t, err, odoo.NotSent, odoo.Unreachable)
 }
 
@@ -247,7 +247,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	done := make(chan error)
 	for range connections {
 		go func() {
-			_, err := c.PlaceOrder(t.Context(), newOrder())
+			_, err := place(t.Context(), c, newOrder())
 			done <- err
 		}()
 	}
@@ -256,7 +256,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 	impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := c.PlaceOrder(impatient, newOrder())
+	_, err := place(impatient, c, newOrder())
 	requireError(t, err, odoo.NotSent, odoo.Timeout)
 	require.Equal(t, connections, f.count("sale.order.load"), "the waiting call did not reach Odoo")
 
@@ -264,6 +264,6 @@ func TestConnectionsAreBounded(t *testing.T) {
 	for range connections {
 		require.NoError(t, <-done)
 	}
-	_, err = c.PlaceOrder(t.Context(), newOrder())
+	_, err = place(t.Context(), c, newOrder())
 	require.NoError(t, err, "every connection was given back")
 }

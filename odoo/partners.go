@@ -7,15 +7,18 @@ import (
 	"ordergate/order"
 )
 
-// EnsurePartner creates the partner if its external id is absent, and returns the id either way. An existing partner is
-// not changed, whatever p says.
-func (c *Client) EnsurePartner(ctx context.Context, p NewPartner) (int64, error) {
-	if !isExternalID(p.ExternalID) {
-		err := badExternalID("id", 0)
-		named(err, "res.partner.load")
-		return 0, err
+// EnsurePartners is PlaceOrders for partners. The same external id may occur more than once: the first of them is
+// created, and all share its result.
+func (c *Client) EnsurePartners(ctx context.Context, partners []NewPartner) []Loaded {
+	b := c.newBatch("res.partner", len(partners))
+	for i := range partners {
+		if !isExternalID(partners[i].ExternalID) {
+			b.refuse(i, badExternalID("id", 0))
+			continue
+		}
+		b.add(i, partners[i].table())
 	}
-	return c.load(ctx, "res.partner", p.table())
+	return b.load(ctx)
 }
 
 func (p *NewPartner) table() table {

@@ -28,17 +28,17 @@ func amount(s string) *decimal.Decimal {
 	return &d
 }
 
-func TestPlaceOrderSendsOnlyFilledColumns(t *testing.T) {
+func TestOrdersSendOnlyFilledColumns(t *testing.T) {
 	t.Parallel()
 	f := newFakeOdoo(t, loaded(int64(1)))
 	c := newClient(t, f.config())
-	_, err := c.PlaceOrder(t.Context(), newOrder())
+	_, err := place(t.Context(), c, newOrder())
 	require.NoError(t, err)
 	require.Equal(t, []string{"id", "partner_id/.id", "order_line/id", "order_line/product_id/.id", "order_line/product_uom_qty",
 		"ordergate.o", "1", "ordergate.o_1", "2", "1", "update"}, sentCells(f))
 	require.Contains(t, f.lastBody(), "<name>noupdate</name><value><boolean>1</boolean></value>")
 
-	_, err = c.PlaceOrder(t.Context(), odoo.NewOrder{
+	_, err = place(t.Context(), c, odoo.NewOrder{
 		ExternalID: "o", PartnerID: 1, ShippingPartnerID: 3, Reference: "PO", Note: "a < b",
 		Lines: []odoo.NewLine{
 			{ExternalID: "o_1", ProductID: 2, Quantity: *amount("1.50"), UnitPrice: amount("19.90")},
@@ -51,7 +51,7 @@ func TestPlaceOrderSendsOnlyFilledColumns(t *testing.T) {
 		"", "", "", "", "", "ordergate.o_2", "4", "1000000000", "0", "12.5", "update"}, sentCells(f))
 }
 
-func TestPlaceOrderRefusesWhatLoadWouldMistake(t *testing.T) {
+func TestOrdersThatLoadWouldMistakeAreRefused(t *testing.T) {
 	t.Parallel()
 	f := newFakeOdoo(t, loaded(int64(1)))
 	c := newClient(t, f.config())
@@ -74,11 +74,11 @@ func TestPlaceOrderRefusesWhatLoadWouldMistake(t *testing.T) {
 		"an id of another module":   foreign,
 		"an order without any line": empty,
 	} {
-		_, err := c.PlaceOrder(t.Context(), o)
+		_, err := place(t.Context(), c, o)
 		requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 		require.Zero(t, f.count("sale.order.load"), name)
 	}
-	_, err := c.EnsurePartner(t.Context(), odoo.NewPartner{ExternalID: "a b", Name: "x"})
+	_, err := ensure(t.Context(), c, odoo.NewPartner{ExternalID: "a b", Name: "x"})
 	requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 	require.Zero(t, f.count("res.partner.load"))
 }
@@ -90,7 +90,7 @@ func TestTextsThatXMLCannotCarryAreRefused(t *testing.T) {
 	for _, text := range []string{"\x00", "a\x1b[1m", "a\rb", "\xff", "\xed\xa0\x80", "\ufffe", "\uffff"} {
 		o := newOrder()
 		o.Reference = text
-		_, err := c.PlaceOrder(t.Context(), o)
+		_, err := place(t.Context(), c, o)
 		requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 		_, err = c.FindOrders(t.Context(), text, "")
 		requireError(t, err, odoo.Rejected, odoo.BusinessRule)
@@ -118,7 +118,7 @@ func TestLostRaceIsRepeated(t *testing.T) {
 			value(map[string]any{"ids": false, "messages": []any{
 				map[string]any{"message": "Some consequence of it"}, map[string]any{"message": message}}})(w, r)
 		}
-		id, err := newClient(t, f.config()).PlaceOrder(t.Context(), newOrder())
+		id, err := place(t.Context(), newClient(t, f.config()), newOrder())
 		require.NoError(t, err)
 		require.EqualValues(t, 9, id)
 		require.Equal(t, 3, f.count("sale.order.load"))
@@ -129,7 +129,7 @@ func TestLostRaceIsNotRepeatedForEver(t *testing.T) {
 	t.Parallel()
 	f := newFakeOdoo(t, refusedLoad(map[string]any{"message": "could not serialize access due to concurrent update"}))
 	c := newClient(t, f.config())
-	_, err := c.EnsurePartner(t.Context(), odoo.NewPartner{ExternalID: "p", Name: "x"})
+	_, err := ensure(t.Context(), c, odoo.NewPartner{ExternalID: "p", Name: "x"})
 	requireError(t, err, odoo.Unknown, odoo.Serialization)
 	require.Equal(t, 5, f.count("res.partner.load"))
 	require.Equal(t, "closed", c.BreakerState())
@@ -160,7 +160,7 @@ func TestCellAtFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFakeOdoo(t, refusedLoad(test.message))
-			_, err := newClient(t, f.config()).PlaceOrder(t.Context(), order)
+			_, err := place(t.Context(), newClient(t, f.config()), order)
 			e := requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 			require.Equal(t, test.field, e.Field)
 			require.Equal(t, test.row, e.Row)
@@ -193,7 +193,7 @@ func TestBackoffEndsWithTheContext(t *testing.T) {
 		refusedLoad(map[string]any{"message": "could not serialize access"})(w, r)
 		time.AfterFunc(5*time.Millisecond, cancel) // the shortest backoff is 15 ms
 	}
-	_, err := c.PlaceOrder(ctx, newOrder())
+	_, err := place(ctx, c, newOrder())
 	requireError(t, err, odoo.Unknown, odoo.Serialization)
 	require.Equal(t, 1, f.count("sale.order.load"))
 }

@@ -24,7 +24,7 @@ func TestConcurrentFirstCallsShareOneLogin(t *testing.T) {
 	var done sync.WaitGroup
 	errs := make([]error, callers)
 	for i := range callers {
-		done.Go(func() { _, errs[i] = c.PlaceOrder(t.Context(), newOrder()) })
+		done.Go(func() { _, errs[i] = place(t.Context(), c, newOrder()) })
 	}
 	done.Wait()
 	for _, err := range errs {
@@ -109,14 +109,14 @@ func TestRefusedSessionIsRenewedOnce(t *testing.T) {
 		faulty(3, "Access Denied")(w, r)
 	}
 	c := newClient(t, f.config())
-	id, err := c.PlaceOrder(t.Context(), newOrder())
+	id, err := place(t.Context(), c, newOrder())
 	require.NoError(t, err)
 	require.EqualValues(t, 5, id)
 	require.Equal(t, 2, f.count("authenticate"))
 	require.Equal(t, 2, f.count("sale.order.load"))
 
 	f.handle(func(f *fakeOdoo) { f.onObject = faulty(3, "Access Denied") })
-	_, err = c.PlaceOrder(t.Context(), newOrder())
+	_, err = place(t.Context(), c, newOrder())
 	requireError(t, err, odoo.NotSent, odoo.LoginRefused)
 	require.Equal(t, 4, f.count("sale.order.load"), "once more, and then no more")
 }
@@ -178,8 +178,10 @@ func TestFailedLogin(t *testing.T) {
 			f := newFakeOdoo(t, loaded(int64(1)))
 			f.onVersion, f.onLogin = test.version, test.login
 			cfg := f.config()
-			cfg.CallTimeout = 500 * time.Millisecond
-			_, err := newClient(t, cfg).PlaceOrder(t.Context(), newOrder())
+			if test.reason == odoo.Timeout {
+				cfg.CallTimeout = 300 * time.Millisecond
+			}
+			_, err := place(t.Context(), newClient(t, cfg), newOrder())
 			e := requireError(t, err, odoo.NotSent, test.reason)
 			require.Contains(t, e.Message, test.message)
 			require.Equal(t, "sale.order.load", e.Method)

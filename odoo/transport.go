@@ -195,11 +195,13 @@ func contextReason(ctx context.Context) Reason {
 	return Timeout
 }
 
-// erpTime carries the ERP's clock on between answers.
+// erpTime carries the ERP's clock on between answers. Between two readings of the local clock it counts what Sub says,
+// which is monotonic: that somebody sets the local clock does not move it.
 type erpTime struct {
-	clock func() time.Time
-	mu    sync.Mutex
-	ahead time.Duration // of the ERP's clock before the local one, as of the last answer
+	clock   func() time.Time
+	mu      sync.Mutex
+	date    time.Time // the Date of the last answer; zero before any
+	learned time.Time // when it came, by the local clock
 }
 
 // learn takes over a Date header and returns it, or zero if it is not one.
@@ -210,12 +212,16 @@ func (t *erpTime) learn(header string) time.Time {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ahead = date.Sub(t.clock())
-	return date.UTC()
+	t.date, t.learned = date.UTC(), t.clock()
+	return t.date
 }
 
 func (t *erpTime) now() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.clock().Add(t.ahead).UTC()
+	now := t.clock()
+	if t.date.IsZero() {
+		return now.UTC()
+	}
+	return t.date.Add(now.Sub(t.learned))
 }

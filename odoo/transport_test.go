@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -105,6 +106,24 @@ func TestERPTime(t *testing.T) {
 	date := local.Add(-time.Hour)
 	require.Equal(t, date, clock.learn(date.Format(http.TimeFormat)))
 	local = local.Add(10 * time.Second)
+	require.Equal(t, date.Add(10*time.Second), clock.now())
+}
+
+// TestERPTimeOverASteppedClock: somebody sets the local clock an hour ahead. Only a time with a monotonic reading, as
+// time.Now returns it, can show that this does not matter, and package time has no way to step the wall time of one.
+func TestERPTimeOverASteppedClock(t *testing.T) {
+	t.Parallel()
+	local := time.Now()
+	clock := &erpTime{clock: func() time.Time { return local }}
+	date := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	clock.learn(date.Format(http.TimeFormat))
+
+	before := local
+	local = local.Add(10 * time.Second)
+	(*(*uint64)(unsafe.Pointer(&local))) += 3600 << 30 // time.Time's seconds since 1885 stand above 30 bits of nanoseconds
+	require.Equal(t, 10*time.Second, local.Sub(before), "monotonic")
+	require.Equal(t, time.Hour+10*time.Second, local.Round(0).Sub(before.Round(0)), "wall")
+
 	require.Equal(t, date.Add(10*time.Second), clock.now())
 }
 

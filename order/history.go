@@ -17,6 +17,7 @@ const (
 	HistoryAppeared       = "appeared"        // the order was first seen in the ERP
 	HistoryStatusChanged  = "status_changed"  // From and To say what
 	HistoryConfirmRefused = "confirm_refused" // asked to confirm at placing, and the ERP would not
+	HistoryCancelRefused  = "cancel_refused"  // called off while in doubt, and the ERP would not cancel it
 	HistoryDeleted        = "deleted"         // the ERP no longer has it
 	HistoryRestored       = "restored"        // it was marked deleted, and the ERP has it
 )

@@ -245,7 +245,9 @@ func (a *Address) validate(v *violations) {
 }
 
 // Fingerprint identifies what the request means: two requests that differ only in spelling (member order, white
-// space, "2" and "2.0", defaults given or left out) have the same. It is 64 hexadecimal digits.
+// space, "2" and "2.0", defaults given or left out) have the same. Text counts as it is: another normal form of Unicode
+// is another text, to the ERP too. So does a price or a discount of 0, which is not the same to the ERP as none. It is
+// 64 hexadecimal digits, and kept with intents: a later version must come to the same.
 func (r *Request) Fingerprint() string {
 	canonical, err := json.Marshal(r)
 	if err != nil {

@@ -53,7 +53,7 @@ func TestClassify(t *testing.T) {
 			err := classify("insert", "intents", c.err, when)
 			require.ErrorIs(t, err, c.err, name)
 			require.ErrorContains(t, err, "insert intents", name)
-			for _, certainty := range []error{ErrUnavailable, ErrUnknown, ErrExists, ErrLeaseLost} {
+			for _, certainty := range []error{ErrUnavailable, ErrUnknown, ErrExists} {
 				require.Equal(t, certainty == want, errors.Is(err, certainty), "%s, moment %d: %v", name, when, err)
 			}
 		}
@@ -63,7 +63,7 @@ func TestClassify(t *testing.T) {
 func TestClassifyLeavesAloneWhatIsSaid(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, classify("read", "orders", nil, atCommit))
-	for _, err := range []error{ErrLeaseLost, order.Errorf(order.NotFound, "x", "y"),
+	for _, err := range []error{order.Errorf(order.NotFound, "x", "y"),
 		classify("a", "b", io.EOF, beforeCommit)} {
 		require.Equal(t, err, classify("read", "orders", err, atCommit))
 	}

@@ -12,7 +12,6 @@ var (
 	ErrUnavailable = errors.New("store: the database cannot be used; nothing was written")
 	ErrUnknown     = errors.New("store: the connection failed; it may or may not have been written")
 	ErrExists      = errors.New("store: the key is taken")
-	ErrLeaseLost   = errors.New("store: another process carries the intent")
 )
 
 // failure is what went wrong with an operation on a table. Certainty is one of the errors above, or nil where the
@@ -42,5 +41,5 @@ func (f *failure) Unwrap() []error {
 func settled(err error) bool {
 	var classified *failure
 	var domain *order.Error
-	return errors.As(err, &classified) || errors.As(err, &domain) || errors.Is(err, ErrLeaseLost)
+	return errors.As(err, &classified) || errors.As(err, &domain)
 }

@@ -36,7 +36,8 @@ func servers(t *testing.T, test func(t *testing.T, s *store.Store, p *proxy.TCPP
 }
 
 func intent(key string) *order.Intent {
-	return &order.Intent{TenantID: 1, Source: "portal", Key: key, LeaseToken: "t1", LeaseUntil: storetest.At(12, 0)}
+	return &order.Intent{TenantID: 1, Source: "portal", Key: key, State: order.Sending, LeaseToken: "t1",
+		LeaseUntil: storetest.At(12, 0)}
 }
 
 func snapshot(id int64) order.Snapshot {
@@ -58,7 +59,7 @@ func TestALostAnswerToCommitIsUnknown(t *testing.T) {
 		require.NoError(t, err, "it was committed")
 
 		p.CutAfter(proxy.Contains("COMMIT"))
-		_, err = s.PlaceIntent(t.Context(), &stored, snapshot(1), nil)
+		_, err = s.PlaceIntents(t.Context(), 1, "t1", []store.Placed{{IntentID: stored.ID, Snapshot: snapshot(1)}})
 		require.ErrorIs(t, err, store.ErrUnknown)
 		stored, err = s.Intent(t.Context(), 1, "portal", "k")
 		require.NoError(t, err)

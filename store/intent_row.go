@@ -31,6 +31,11 @@ type intentRow struct {
 	Failure        sql.NullString // JSON
 	CreatedAt      time.Time
 	UpdatedAt      time.Time `gorm:"autoUpdateTime:false"`
+
+	Customer          string
+	Acknowledged      bool
+	CancelRequestedAt sql.NullTime
+	Strikes           int
 }
 
 func (intentRow) TableName() string { return "intents" }
@@ -40,9 +45,9 @@ func newIntentRow(in *order.Intent) (intentRow, error) {
 	if err != nil {
 		return intentRow{}, fmt.Errorf("encoding the request: %w", err)
 	}
-	plan, err := json.Marshal(in.Plan)
+	plan, err := encodePlan(in.Plan)
 	if err != nil {
-		return intentRow{}, fmt.Errorf("encoding the plan: %w", err)
+		return intentRow{}, err
 	}
 	failure, err := encodeFailure(in.Failure)
 	if err != nil {
@@ -50,10 +55,12 @@ func newIntentRow(in *order.Intent) (intentRow, error) {
 	}
 	return intentRow{
 		TenantID: in.TenantID, Source: in.Source, IdempotencyKey: in.Key, Fingerprint: in.Fingerprint,
-		State: string(in.State), Request: string(request), Plan: string(plan), Caller: in.Caller,
+		State: string(in.State), Request: string(request), Plan: plan, Caller: in.Caller,
 		LeaseToken: in.LeaseToken, LeaseUntil: nullTime(in.LeaseUntil), UnknownAt: nullTime(in.UnknownAt),
 		Attempts: in.Attempts, NextAttemptAt: nullTime(in.NextAttemptAt), Failure: failure,
 		CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt,
+		Customer: in.Customer, Acknowledged: in.Acknowledged, CancelRequestedAt: nullTime(in.CancelRequestedAt),
+		Strikes: in.Strikes,
 	}, nil
 }
 
@@ -64,13 +71,17 @@ func (r intentRow) intent() (order.Intent, error) {
 		LeaseToken: r.LeaseToken, LeaseUntil: timeOf(r.LeaseUntil), UnknownAt: timeOf(r.UnknownAt),
 		Attempts: r.Attempts, NextAttemptAt: timeOf(r.NextAttemptAt), ERPOrderID: r.ERPOrderID.Int64,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		Customer: r.Customer, Acknowledged: r.Acknowledged, CancelRequestedAt: timeOf(r.CancelRequestedAt),
+		Strikes: r.Strikes,
 	}
 	if err := json.Unmarshal([]byte(r.Request), &in.Request); err != nil {
 		return order.Intent{}, fmt.Errorf("decoding the request of intent %d: %w", r.ID, err)
 	}
-	if err := json.Unmarshal([]byte(r.Plan), &in.Plan); err != nil {
-		return order.Intent{}, fmt.Errorf("decoding the plan of intent %d: %w", r.ID, err)
+	plan, err := decodePlan(r)
+	if err != nil {
+		return order.Intent{}, err
 	}
+	in.Plan = plan
 	if r.Result.Valid {
 		in.Result = new(order.Order)
 		if err := json.Unmarshal([]byte(r.Result.String), in.Result); err != nil {
@@ -83,6 +94,34 @@ func (r intentRow) intent() (order.Intent, error) {
 	}
 	in.Failure = failure
 	return in, nil
+}
+
+func encodePlan(plan order.Plan) (string, error) {
+	text, err := json.Marshal(plan)
+	if err != nil {
+		return "", fmt.Errorf("encoding the plan: %w", err)
+	}
+	return string(text), nil
+}
+
+func decodePlan(r intentRow) (order.Plan, error) {
+	var plan order.Plan
+	if err := json.Unmarshal([]byte(r.Plan), &plan); err != nil {
+		return order.Plan{}, fmt.Errorf("decoding the plan of intent %d: %w", r.ID, err)
+	}
+	return plan, nil
+}
+
+func intentsOf(rows []intentRow) ([]order.Intent, error) {
+	intents := make([]order.Intent, len(rows))
+	for i, row := range rows {
+		in, err := row.intent()
+		if err != nil {
+			return nil, err
+		}
+		intents[i] = in
+	}
+	return intents, nil
 }
 
 // storedFailure is an order.Error as JSON. The cause stays behind: it is for the log of the process that saw it.

@@ -2,27 +2,36 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"ordergate/order"
 )
 
-// InsertIntent stores a new intent in state Sending with its lease, and sets its ID, State, CreatedAt and UpdatedAt.
-// ErrExists if the key (tenant, source, key) is taken. After ErrUnknown, Intent tells whether it was stored.
+// The indexes of intents that queries are held to.
+const (
+	indexIntentState    = "idx_intents_state"
+	indexIntentSource   = "idx_intents_source"
+	indexIntentCustomer = "idx_intents_customer"
+	indexIntentQueue    = "idx_intents_queue"
+	indexIntentLease    = "idx_intents_lease"
+)
+
+// InsertIntent stores a new intent, in state Queued or Sending, and sets its ID, CreatedAt and UpdatedAt. ErrExists if the
+// key (tenant, source, key) is taken. After ErrUnknown, Intent tells whether it was stored.
 func (s *Store) InsertIntent(ctx context.Context, in *order.Intent) error {
 	stored := *in
-	stored.State = order.Sending
 	stored.UpdatedAt = s.now()
 	if stored.CreatedAt.IsZero() {
 		stored.CreatedAt = stored.UpdatedAt
 	}
 	stored.CreatedAt = timestamp(stored.CreatedAt)
-	row, err := newIntentRow(&stored)
+	row, err := insertable(&stored)
 	if err != nil {
 		return classify("insert", "intents", err, beforeCommit)
 	}
@@ -36,6 +45,16 @@ func (s *Store) InsertIntent(ctx context.Context, in *order.Intent) error {
 	stored.ID = row.ID
 	*in = stored
 	return nil
+}
+
+func insertable(in *order.Intent) (intentRow, error) {
+	if in.State != order.Queued && in.State != order.Sending {
+		return intentRow{}, fmt.Errorf("an intent cannot begin as %q", in.State)
+	}
+	if in.LeaseToken != "" && in.LeaseUntil.IsZero() {
+		return intentRow{}, errors.New("a lease needs an end")
+	}
+	return newIntentRow(in)
 }
 
 // Intent returns the intent with a key. NotFound, code intent_not_found, if there is none.
@@ -56,134 +75,83 @@ func (s *Store) Intent(ctx context.Context, tenantID int64, source, key string) 
 	return in, err
 }
 
-// ClaimIntent takes the lease of an intent that nobody carries: one in Sending whose lease is free or over, or one in
-// Refused, which begins anew. It counts an attempt. A token that was left behind means that a process died while the
-// ERP may have been at work: UnknownAt becomes lease.Now. False if the intent cannot be claimed.
-func (s *Store) ClaimIntent(
-	ctx context.Context, tenantID, id int64, lease Lease,
-) (order.Intent, bool, error) {
-	var in order.Intent
-	claimed := false
-	err := s.transaction(ctx, "claim", "intents", func(tx *gorm.DB) error {
-		claimed = false
-		// MySQL assigns from left to right, and later expressions see the new values: state and lease_token come last.
-		update := tx.Exec(`
-			UPDATE intents SET
-				unknown_at = CASE WHEN state = ? THEN NULL WHEN lease_token <> '' THEN ? ELSE unknown_at END,
-				failure = CASE WHEN state = ? THEN NULL ELSE failure END,
-				attempts = attempts + 1,
-				updated_at = ?,
-				lease_until = ?,
-				lease_token = ?,
-				state = ?
-			WHERE id = ? AND tenant_id = ?
-				AND (state = ? OR (state = ? AND (lease_token = '' OR lease_until <= ?)))`,
-			string(order.Refused), timestamp(lease.Now), string(order.Refused), s.now(), nullTime(lease.Until),
-			lease.Token, string(order.Sending),
-			id, tenantID, string(order.Refused), string(order.Sending), timestamp(lease.Now))
-		if update.Error != nil || update.RowsAffected == 0 {
-			return update.Error
+// CountIntents counts the intents that have no final outcome.
+func (s *Store) CountIntents(ctx context.Context, tenantID int64) (order.IntentCounts, error) {
+	var counts order.IntentCounts
+	err := s.read(ctx, "count", "intents", func(db *gorm.DB) error {
+		var rows []struct {
+			State   string
+			Total   int64
+			InDoubt int64
 		}
-		var row intentRow
-		if err := tx.Where("id = ? AND tenant_id = ?", id, tenantID).Take(&row).Error; err != nil {
-			return err
-		}
-		taken, err := row.intent()
+		// What waits can be counted in the index alone.
+		err := db.Raw(`
+			SELECT state, COUNT(*) AS total, 0 AS in_doubt FROM intents
+				WHERE tenant_id = ? AND state = ? GROUP BY state
+			UNION ALL
+			SELECT state, COUNT(*) AS total, COUNT(unknown_at) AS in_doubt FROM intents
+				WHERE tenant_id = ? AND state IN ? GROUP BY state`,
+			tenantID, string(order.Queued), tenantID, stateNames(order.Sending, order.Parked)).Scan(&rows).Error
 		if err != nil {
 			return err
 		}
-		in, claimed = taken, true
-		return nil
-	})
-	if err != nil {
-		return order.Intent{}, false, err
-	}
-	return in, claimed, nil
-}
-
-// DueIntents returns ids of intents in Sending that nobody carries and whose NextAttemptAt has come, oldest first.
-func (s *Store) DueIntents(ctx context.Context, tenantID int64, now time.Time, limit int) ([]int64, error) {
-	var ids []int64
-	err := s.read(ctx, "read", "intents", func(db *gorm.DB) error {
-		at := timestamp(now)
-		return db.Model(&intentRow{}).
-			Where("tenant_id = ? AND state = ?", tenantID, string(order.Sending)).
-			Where("lease_token = '' OR lease_until <= ?", at).
-			Where("next_attempt_at IS NULL OR next_attempt_at <= ?", at).
-			Order("created_at, id").Limit(limit).Pluck("id", &ids).Error
-	})
-	return ids, err
-}
-
-// ReleaseIntent gives the lease back and leaves the intent in Sending. ErrLeaseLost if token is not the holder.
-func (s *Store) ReleaseIntent(ctx context.Context, tenantID, id int64, token string, r Release) error {
-	failure, err := encodeFailure(r.Failure)
-	if err != nil {
-		return classify("release", "intents", err, beforeCommit)
-	}
-	return s.transaction(ctx, "release", "intents", func(tx *gorm.DB) error {
-		known := sql.NullInt64{Int64: r.ERPOrderID, Valid: r.ERPOrderID != 0}
-		return fenced(tx, tenantID, id, token, map[string]any{
-			"erp_order_id":    gorm.Expr("COALESCE(?, erp_order_id)", known),
-			"unknown_at":      gorm.Expr("COALESCE(?, unknown_at)", nullTime(r.UnknownAt)),
-			"failure":         gorm.Expr("COALESCE(?, failure)", failure),
-			"next_attempt_at": nullTime(r.NextAttemptAt),
-			"lease_token":     "",
-			"lease_until":     nil,
-			"updated_at":      s.now(),
-		})
-	})
-}
-
-// CloseIntent ends the intent as Rejected or Refused. ErrLeaseLost if token is not the holder.
-func (s *Store) CloseIntent(
-	ctx context.Context, tenantID, id int64, token string, state order.IntentState, failure *order.Error,
-) error {
-	if state != order.Rejected && state != order.Refused {
-		return classify("close", "intents", fmt.Errorf("an intent cannot be closed as %q", state), beforeCommit)
-	}
-	encoded, err := encodeFailure(failure)
-	if err != nil {
-		return classify("close", "intents", err, beforeCommit)
-	}
-	return s.transaction(ctx, "close", "intents", func(tx *gorm.DB) error {
-		return fenced(tx, tenantID, id, token, map[string]any{
-			"state": string(state), "failure": encoded,
-			"lease_token": "", "lease_until": nil, "next_attempt_at": nil,
-			"updated_at": s.now(),
-		})
-	})
-}
-
-// fenced changes an intent if token still holds its lease. A holder whose lease is over, but was not taken, still
-// holds it. The empty token holds nothing: it is what a free lease looks like.
-func fenced(tx *gorm.DB, tenantID, id int64, token string, changes map[string]any) error {
-	if token == "" {
-		return ErrLeaseLost
-	}
-	update := tx.Model(&intentRow{}).
-		Where("id = ? AND tenant_id = ? AND state = ? AND lease_token = ?", id, tenantID, string(order.Sending), token).
-		Updates(changes)
-	if update.Error == nil && update.RowsAffected == 0 {
-		return ErrLeaseLost
-	}
-	return update.Error
-}
-
-// CountIntents counts the intents in Sending, and returns when the oldest of them was created; zero if there is none.
-func (s *Store) CountIntents(ctx context.Context, tenantID int64) (open int64, oldest time.Time, err error) {
-	err = s.read(ctx, "count", "intents", func(db *gorm.DB) error {
-		sending := db.Model(&intentRow{}).Where("tenant_id = ? AND state = ?", tenantID, string(order.Sending)).
-			Session(&gorm.Session{})
-		if err := sending.Count(&open).Error; err != nil || open == 0 {
+		for _, row := range rows {
+			switch order.IntentState(row.State) {
+			case order.Queued:
+				counts.Queued = row.Total
+			case order.Sending:
+				counts.Sending, counts.InDoubt = row.Total, row.InDoubt
+			case order.Parked:
+				counts.Parked = row.Total
+			}
+		}
+		if counts.OldestQueued, err = s.oldestIntent(db, tenantID, order.Queued); err != nil {
 			return err
 		}
-		var created []time.Time
-		err := sending.Order("created_at").Limit(1).Pluck("created_at", &created).Error
-		if err == nil && len(created) == 1 {
-			oldest = created[0].UTC()
-		}
+		counts.OldestInDoubt, err = s.oldestIntent(db, tenantID, order.Sending, order.Parked)
 		return err
 	})
-	return open, oldest, err
+	if err != nil {
+		return order.IntentCounts{}, err
+	}
+	return counts, nil
+}
+
+// oldestIntent returns when the first intent in any of the states was created; zero if there is none.
+func (s *Store) oldestIntent(db *gorm.DB, tenantID int64, states ...order.IntentState) (time.Time, error) {
+	var oldest time.Time
+	for _, state := range states {
+		var created []time.Time
+		err := db.Table("intents"+s.forceIndex(indexIntentState)).
+			Where("tenant_id = ? AND state = ?", tenantID, string(state)).
+			Order("created_at").Limit(1).Pluck("created_at", &created).Error
+		if err != nil {
+			return time.Time{}, err
+		}
+		if len(created) == 1 && (oldest.IsZero() || created[0].Before(oldest)) {
+			oldest = created[0].UTC()
+		}
+	}
+	return oldest, nil
+}
+
+func stateNames(states ...order.IntentState) []string {
+	names := make([]string, len(states))
+	for i, state := range states {
+		names[i] = string(state)
+	}
+	return names
+}
+
+// byID gives a column a value of its own in each of several rows, in one UPDATE of those rows.
+func byID[V any](ids []int64, value func(id int64) V) clause.Expr {
+	var b strings.Builder
+	values := make([]any, 0, 2*len(ids))
+	b.WriteString("CASE id")
+	for _, id := range ids {
+		b.WriteString(" WHEN ? THEN ?")
+		values = append(values, id, value(id))
+	}
+	b.WriteString(" END")
+	return gorm.Expr(b.String(), values...)
 }

@@ -1,24 +1,103 @@
 package store
 
 import (
+	"errors"
 	"time"
 
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"ordergate/failpoint"
 	"ordergate/order"
 )
 
-// Lease is a claim on an intent: who carries it (Token), from when (Now) and until when.
+const (
+	// LeaseLasts is how long a lease is given for. Who carries an intent for longer renews it.
+	LeaseLasts = 12 * time.Second
+	// MaxBackoff is the longest wait between two attempts at an intent.
+	MaxBackoff = time.Minute
+)
+
+// clockSlack is how far the clocks of the processes may be apart: a lease that ends further in the future than leases
+// last, and this, was written by a wrong clock.
+const clockSlack = 30 * time.Second
+
+// Lease is what a claim takes. Token, Until and ERPNow must be set; each claim needs a token of its own.
 type Lease struct {
 	Token string
-	Now   time.Time
+	Now   time.Time // by the clock of this process
 	Until time.Time
+	// ERPNow is the ERP's clock: the UnknownAt of what a crash left behind.
+	ERPNow time.Time
+	// Held are tokens of this process under which intents are queued.
+	Held []string
 }
 
-// Release says how an attempt ended that did not close its intent.
-type Release struct {
-	UnknownAt     time.Time // when this attempt ended without a known outcome; zero keeps what stands
+// check refuses a lease that could not be told from a free one, would never be over, or could not date a doubt.
+func (l Lease) check() error {
+	if l.Token == "" || l.Until.IsZero() || l.ERPNow.IsZero() {
+		return errors.New("a lease needs a token, an end and the time of the ERP")
+	}
+	return nil
+}
+
+// uncarried is the condition that nobody carries an intent: its lease is free, over, or was written by a wrong clock.
+func uncarried(now time.Time) clause.Expr {
+	condition, values := "lease_token = ''", []any{}
+	if !failpoint.Out(failpoint.Takeover) {
+		condition += " OR lease_until <= ?"
+		values = append(values, timestamp(now))
+	}
+	if !failpoint.Out(failpoint.WrongClock) {
+		condition += " OR lease_until > ?"
+		values = append(values, timestamp(now.Add(LeaseLasts+clockSlack)))
+	}
+	return gorm.Expr("("+condition+")", values...)
+}
+
+// due is the condition that the time of an intent's next attempt has come, or was written by a wrong clock.
+func due(now time.Time) clause.Expr {
+	condition, values := "next_attempt_at IS NULL OR next_attempt_at <= ?", []any{timestamp(now)}
+	if !failpoint.Out(failpoint.WrongClock) {
+		condition += " OR next_attempt_at > ?"
+		values = append(values, timestamp(now.Add(2*MaxBackoff)))
+	}
+	return gorm.Expr("("+condition+")", values...)
+}
+
+// fence keeps a query to what token holds. A holder whose lease is over, but was not taken, still holds it. The empty
+// token holds nothing: it is what a free lease looks like.
+func fence(token string) func(*gorm.DB) *gorm.DB {
+	return func(query *gorm.DB) *gorm.DB {
+		if failpoint.Out(failpoint.Fence) {
+			return query
+		}
+		return query.Where("lease_token = ? AND lease_token <> ''", token)
+	}
+}
+
+// Placed is one order of a batch that the ERP has made.
+type Placed struct {
+	IntentID int64
+	Source   string
+	Caller   string
+	Snapshot order.Snapshot
+	Entries  []order.HistoryEntry
+}
+
+// End says how an attempt ended that placed nothing.
+type End struct {
+	IntentID int64
+	// State is where the intent stands now: Rejected, Refused, CalledOff; Sending, Queued or Parked if it goes on.
+	State order.IntentState
+	// Acknowledged says that the caller was, or will be, told 202. It is never taken back.
+	Acknowledged bool
+	UnknownAt    time.Time // when the attempt ended without a known outcome, by the ERP's clock; zero keeps what stands
+	Strike       bool      // counts one more
+	// NextAttemptAt is when it is due again; zero for at once, or where that has no meaning.
 	NextAttemptAt time.Time
 	ERPOrderID    int64        // of the order, where it is known to have been made; 0 keeps what stands
-	Failure       *order.Error // why the attempt did not close the intent
+	Failure       *order.Error // why; nil keeps what stands
 }
 
 // Upserted counts what a batch of snapshots did to the mirror.

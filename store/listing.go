@@ -40,26 +40,32 @@ func (l listedRow) order(lines []order.Line) order.Order {
 func (s *Store) Order(ctx context.Context, tenantID, id int64) (order.Order, error) {
 	var o order.Order
 	err := s.read(ctx, "read", "orders", func(db *gorm.DB) error {
-		var err error
-		o, err = s.orderIn(db, tenantID, id)
-		return err
+		orders, err := s.ordersIn(db, tenantID, []int64{id})
+		if err != nil {
+			return err
+		}
+		found, there := orders[id]
+		if !there {
+			return errOrderNotFound()
+		}
+		o = found
+		return nil
 	})
 	return o, err
 }
 
-func (s *Store) orderIn(db *gorm.DB, tenantID, id int64) (order.Order, error) {
-	orders, err := s.whole(db, tenantID, func(db *gorm.DB) ([]listedRow, error) {
+// ordersIn returns those of the orders that the mirror has, by id.
+func (s *Store) ordersIn(db *gorm.DB, tenantID int64, ids []int64) (map[int64]order.Order, error) {
+	found, err := s.whole(db, tenantID, func(db *gorm.DB) ([]listedRow, error) {
 		var rows []listedRow
-		err := withCustomers(db, "").Where("o.tenant_id = ? AND o.erp_order_id = ?", tenantID, id).Scan(&rows).Error
+		err := withCustomers(db, "").Where("o.tenant_id = ? AND o.erp_order_id IN ?", tenantID, ids).Scan(&rows).Error
 		return rows, err
 	})
-	if err != nil {
-		return order.Order{}, err
+	orders := make(map[int64]order.Order, len(found))
+	for _, o := range found {
+		orders[o.ID] = o
 	}
-	if len(orders) == 0 {
-		return order.Order{}, errOrderNotFound()
-	}
-	return orders[0], nil
+	return orders, err
 }
 
 // ListOrders returns a page of orders with their lines, the latest first. Limit is 1 to order.MaxPageSize, or 0 for

@@ -18,13 +18,18 @@ type upsert struct {
 	now        time.Time
 	recordedBy string
 
-	// Of a placement; empty otherwise.
-	placedBy string               // the source of the order
-	entries  []order.HistoryEntry // what its history says instead of "appeared"
+	placements map[int64]placement // of the orders that are being placed, by ERP id
 
 	counts  Upserted
 	rowIDs  map[int64]int64 // by ERP id
 	history []historyRow
+}
+
+// placement is what is known of an order because it was placed from here.
+type placement struct {
+	source  string
+	caller  string
+	entries []order.HistoryEntry // what its history says instead of "appeared"
 }
 
 // run takes the arrivals sorted by ERP id, one for each order.
@@ -44,8 +49,8 @@ func (u *upsert) run(arrivals []arrival) error {
 		}
 		u.rowIDs[row.ERPOrderID] = row.ID
 		a.order.ID, a.order.Source = row.ID, row.Source
-		if u.placedBy != "" {
-			a.order.Source = u.placedBy
+		if p, placed := u.placements[row.ERPOrderID]; placed {
+			a.order.Source = p.source
 		}
 		switch u.judge(a, row) {
 		case newer:
@@ -64,10 +69,8 @@ func (u *upsert) run(arrivals []arrival) error {
 	if err := u.noteReading(later); err != nil {
 		return err
 	}
-	if u.placedBy != "" {
-		if err := u.notePlacement(arrivals, standing); err != nil {
-			return err
-		}
+	if err := u.notePlacements(arrivals, standing); err != nil {
+		return err
 	}
 	if err := u.insertLines(created, changed); err != nil {
 		return err
@@ -123,16 +126,20 @@ func (u *upsert) judge(a arrival, standing orderRow) verdict {
 // noteChange enters in the history what a newer state means to people.
 func (u *upsert) noteChange(arriving, standing orderRow) {
 	if standing.DeletedAt.Valid {
-		u.note(standing.ID, order.HistoryRestored, "", arriving.Status)
+		u.note(arriving, order.HistoryRestored, "")
 	}
 	if standing.Status != arriving.Status {
-		u.note(standing.ID, order.HistoryStatusChanged, standing.Status, arriving.Status)
+		u.note(arriving, order.HistoryStatusChanged, standing.Status)
 	}
 }
 
-func (u *upsert) note(rowID int64, code, from, to string) {
-	u.history = append(u.history, historyRow{TenantID: u.tenantID, OrderID: rowID, Code: code,
-		Severity: string(order.Info), FromStatus: from, ToStatus: to, RecordedBy: u.recordedBy, RecordedAt: u.now})
+func (u *upsert) note(arriving orderRow, code, from string) {
+	recordedBy := u.recordedBy
+	if p, placed := u.placements[arriving.ERPOrderID]; placed {
+		recordedBy = p.caller
+	}
+	u.history = append(u.history, historyRow{TenantID: u.tenantID, OrderID: arriving.ID, Code: code,
+		Severity: string(order.Info), FromStatus: from, ToStatus: arriving.Status, RecordedBy: recordedBy, RecordedAt: u.now})
 }
 
 // create inserts orders and sets their row ids. They are read back, because what a server says about the ids of a
@@ -164,8 +171,8 @@ func (u *upsert) create(created []arrival) error {
 	}
 	for i := range created {
 		created[i].order.ID = u.rowIDs[created[i].order.ERPOrderID]
-		if u.placedBy == "" {
-			u.note(created[i].order.ID, order.HistoryAppeared, "", created[i].order.Status)
+		if _, placed := u.placements[created[i].order.ERPOrderID]; !placed {
+			u.note(created[i].order, order.HistoryAppeared, "")
 		}
 	}
 	return nil
@@ -174,18 +181,21 @@ func (u *upsert) create(created []arrival) error {
 // sources tells for each order who placed it. After the mirror was lost, the intents still know.
 func (u *upsert) sources(erpOrderIDs []int64) (map[int64]string, error) {
 	sources := make(map[int64]string, len(erpOrderIDs))
-	if u.placedBy != "" {
-		for _, id := range erpOrderIDs {
-			sources[id] = u.placedBy
+	var others []int64
+	for _, id := range erpOrderIDs {
+		p, placed := u.placements[id]
+		if !placed {
+			p.source = order.SourceERP
+			others = append(others, id)
 		}
+		sources[id] = p.source
+	}
+	if len(others) == 0 {
 		return sources, nil
 	}
 	var placed []intentRow
 	err := u.tx.Select("erp_order_id", "source").
-		Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, erpOrderIDs).Find(&placed).Error
-	for _, id := range erpOrderIDs {
-		sources[id] = order.SourceERP
-	}
+		Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, others).Find(&placed).Error
 	for _, intent := range placed {
 		sources[intent.ERPOrderID.Int64] = intent.Source
 	}
@@ -227,18 +237,22 @@ func (u *upsert) noteReading(later map[time.Time][]int64) error {
 	return nil
 }
 
-// notePlacement appends the placement's own entries, and corrects the source where a sync was faster.
-func (u *upsert) notePlacement(arrivals []arrival, standing map[int64]orderRow) error {
+// notePlacements appends the placements' own entries, and corrects the source where a sync was faster.
+func (u *upsert) notePlacements(arrivals []arrival, standing map[int64]orderRow) error {
 	for _, a := range arrivals {
+		p, placed := u.placements[a.order.ERPOrderID]
+		if !placed {
+			continue
+		}
 		row, known := standing[a.order.ERPOrderID]
-		if known && row.Source != u.placedBy {
+		if known && row.Source != p.source {
 			err := u.tx.Model(&orderRow{}).Where("id = ? AND tenant_id = ?", row.ID, u.tenantID).
-				Updates(map[string]any{"source": u.placedBy, "updated_at": u.now}).Error
+				Updates(map[string]any{"source": p.source, "updated_at": u.now}).Error
 			if err != nil {
 				return fmt.Errorf("setting the source: %w", err)
 			}
 		}
-		for _, entry := range u.entries {
+		for _, entry := range p.entries {
 			u.history = append(u.history, newHistoryRow(u.tenantID, u.rowIDs[a.order.ERPOrderID], entry, u.now))
 		}
 	}

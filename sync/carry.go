@@ -4,301 +4,435 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
+	"ordergate/failpoint"
 	"ordergate/odoo"
 	"ordergate/order"
 	"ordergate/store"
 )
 
-// attempt is how one try to place an intent's order ended.
+// attempt is one try to place the order of one intent, within a batch. An attempt that has neither err nor an order yet
+// goes on.
 type attempt struct {
-	snapshot order.Snapshot
+	in     order.Intent
+	ticket *ticket // nil if nobody waits for it
+
+	partnerID, shippingID int64
+
+	snapshot *order.Snapshot // the order as it was read back
 	entries  []order.HistoryEntry
-	err      error        // nil: placed
-	outcome  odoo.Outcome // of err: what is certain about what this attempt did to the order
+	// calledOff says that the order, if there is one, is cancelled in the ERP, and that the intent ends with that.
+	calledOff bool
+
+	err     error
+	outcome odoo.Outcome // of err: what is certain about what this attempt did to the order
 	// alone: no earlier attempt has made the order, or will. Without it no refusal is final.
-	alone bool
+	alone  bool
+	strike bool // the ERP has no clear answer to this order, and answers others
 }
 
-// carry makes one attempt at an intent whose lease the caller holds, writes down how it ended, and answers. It
-// outlives the request that asked for it: a caller who hangs up does not leave an order half placed.
-func (s *Service) carry(ctx context.Context, in order.Intent) (order.Placement, error) {
-	erpCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.PlaceBudget)
-	a := s.attempt(erpCtx, &in)
+// fail ends an attempt.
+func (a *attempt) fail(outcome odoo.Outcome, err error) { a.err, a.outcome = err, outcome }
+
+// going reports whether there is still something to do.
+func (a *attempt) going() bool { return a.err == nil && !a.calledOff && a.snapshot == nil }
+
+// carry makes one attempt at each order of a batch under the lease of token, writes down how they ended, and tells those
+// who wait. It outlives the requests that asked for it: a caller who hangs up does not leave an order half placed. Sent
+// says whether there was anything to do, and definite whether the ERP gave a clear answer about any order.
+func (s *Service) carry(token string, attempts []*attempt) (sent, definite bool) {
+	defer s.leases.end(token)
+	if len(attempts) == 0 {
+		return false, false
+	}
+	s.metrics.batchOrders.Observe(float64(len(attempts)))
+	began := s.now()
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.PlaceBudget)
+	s.place(ctx, token, attempts)
 	cancel()
+	s.metrics.batchSeconds.Observe(s.now().Sub(began).Seconds())
+	for _, a := range attempts {
+		definite = definite || a.err == nil || a.outcome == odoo.Rejected
+	}
 
-	// What the attempt found must be written down even when its budget is used up.
-	dbCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleBudget)
+	// What was found must be written down even when the budget is used up.
+	ctx, cancel = context.WithTimeout(context.Background(), settleBudget)
 	defer cancel()
-	return s.settle(dbCtx, in, a)
+	s.settle(ctx, token, attempts)
+	return true, definite
 }
 
-// attempt creates what the order needs and the order itself, and reads it back.
-func (s *Service) attempt(ctx context.Context, in *order.Intent) attempt {
-	if in.ERPOrderID != 0 {
-		return s.placed(ctx, in, in.ERPOrderID)
+// carryBatch claims a batch and carries it.
+func (s *Service) carryBatch(b batch) (sent, definite bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), acceptBudget)
+	defer cancel()
+	if b.lease != "" {
+		return s.carry(b.lease, []*attempt{{in: b.tickets[0].intent, ticket: b.tickets[0], alone: true}})
 	}
-	alone := true
-	if !in.UnknownAt.IsZero() {
-		// An earlier attempt may have made the order, or may still be running in the ERP. Repeating it would not always
-		// tell: what the order names may have been archived since, and then the repetition is refused.
-		// A call may wait as long for one of the ERP's workers as it then runs.
-		alone = s.now().Sub(in.UnknownAt) > 2*s.cfg.TransactionLimit
-		id, err := s.erp.PlacedOrder(ctx, orderExternalID(s.tenant.Name, in.Source, in.Key))
-		if err != nil {
-			return attempt{err: err, outcome: odoo.NotSent}
+	lease := s.leases.begin()
+	attempts := s.claimTickets(ctx, b.tickets, lease)
+	if b.room > 0 {
+		attempts = append(attempts, s.claimQueued(ctx, b.room, lease)...)
+	}
+	failpoint.Hit(failpoint.QueueClaimed)
+	return s.carry(lease.Token, attempts)
+}
+
+// claimTickets takes the lease of the intents that tickets wait for, and answers those that somebody else took.
+func (s *Service) claimTickets(ctx context.Context, tickets []*ticket, lease store.Lease) []*attempt {
+	waiting := make(map[int64]*ticket, len(tickets))
+	ids := make([]int64, 0, len(tickets))
+	for _, t := range tickets {
+		if waiting[t.intent.ID] != nil {
+			t.answer(order.Placement{}, keyInFlight())
+			continue
 		}
-		if id != 0 {
-			return s.placed(ctx, in, id)
+		waiting[t.intent.ID] = t
+		ids = append(ids, t.intent.ID)
+		if t.intent.State == order.Queued {
+			lease.Held = append(lease.Held, t.intent.LeaseToken)
+			defer s.leases.end(t.intent.LeaseToken)
 		}
 	}
-	partnerID, shippingID, err := s.ensureParties(ctx, in)
+	if len(ids) == 0 {
+		return nil
+	}
+	var claimed []order.Intent
+	err := s.insist(ctx, func() (err error) {
+		claimed, err = s.mirror.ClaimIntents(ctx, s.tenant.ID, ids, lease)
+		return err
+	})
 	if err != nil {
-		// The order itself was not sent, whatever became of the partner: that is created once, whoever tries again.
-		o := outcome(err)
-		if o != odoo.Rejected {
-			o = odoo.NotSent
-		}
-		return attempt{err: err, outcome: o, alone: alone}
+		s.log.ErrorContext(ctx, "waiting orders could not be claimed; they stay queued", "orders", len(ids), "error", err)
 	}
+	attempts := make([]*attempt, len(claimed))
+	for i, in := range claimed {
+		attempts[i] = &attempt{in: in, ticket: waiting[in.ID], alone: in.UnknownAt.IsZero()}
+		delete(waiting, in.ID)
+	}
+	for _, t := range waiting {
+		t.answer(s.answerUnclaimed(ctx, t.intent, err))
+	}
+	return attempts
+}
 
-	id, err := s.placeOrder(ctx, newOrder(s.tenant.Name, in, partnerID, shippingID))
+// claimQueued takes queued intents that nobody waits for.
+func (s *Service) claimQueued(ctx context.Context, room int, lease store.Lease) []*attempt {
+	claimed, err := s.mirror.ClaimQueued(ctx, s.tenant.ID, room, lease)
 	if err != nil {
-		if outcome(err) == odoo.Rejected {
-			s.forgetDeleted(ctx, in)
-		}
-		return attempt{err: err, outcome: outcome(err), alone: alone}
+		s.log.WarnContext(ctx, "the queue could not be read", "error", err)
 	}
-	return s.placed(ctx, in, id)
+	if len(claimed) < room {
+		s.lanes.backlogEmpty()
+	}
+	attempts := make([]*attempt, len(claimed))
+	for i, in := range claimed {
+		attempts[i] = &attempt{in: in, alone: in.UnknownAt.IsZero()}
+	}
+	return attempts
 }
 
-// placed does what is left once the order exists. Its id is kept with the intent from here on, and nothing creates it
-// again: an order that people deleted before it was read back is not resurrected.
-func (s *Service) placed(ctx context.Context, in *order.Intent, id int64) attempt {
-	in.ERPOrderID = id
-	snapshot, confirmEntry, err := s.finish(ctx, in, id)
-	if errors.Is(err, errNotThere) && s.deleted(ctx, in) {
-		return attempt{err: errDeleted, outcome: odoo.Rejected, alone: true}
-	}
+// answerUnclaimed answers for an intent that could not be claimed when its turn came: because of err, or because somebody
+// else took it.
+func (s *Service) answerUnclaimed(ctx context.Context, in order.Intent, err error) (order.Placement, error) {
 	if err != nil {
-		return attempt{err: err, outcome: odoo.Unknown}
+		return order.Placement{}, outcomeUnknown(err)
 	}
-	entries := []order.HistoryEntry{{
-		Code: order.HistoryPlaced, Severity: order.Info, To: snapshot.Status, RecordedBy: in.Caller, RecordedAt: s.now(),
-		Detail: fmt.Sprintf("placed by %s with key %q", in.Source, in.Key),
-	}}
-	if confirmEntry != nil {
-		entries = append(entries, *confirmEntry)
-	}
-	return attempt{snapshot: snapshot, entries: entries}
+	return s.answerFromStore(ctx, in)
 }
 
-// deleted reports whether the ERP certainly has no order of the intent any more. An order that is only hidden from the
-// gateway's user by a rule of the ERP still has its external id.
-func (s *Service) deleted(ctx context.Context, in *order.Intent) bool {
-	id, err := s.erp.PlacedOrder(ctx, orderExternalID(s.tenant.Name, in.Source, in.Key))
-	return err == nil && id == 0
-}
-
-// ensureParties returns the partner the order is for, created if it is a new customer, and the partner it is to be
-// delivered to, 0 for the customer's own address.
-func (s *Service) ensureParties(ctx context.Context, in *order.Intent) (partnerID, shippingID int64, err error) {
-	partnerID = in.Plan.PartnerID
-	if partnerID == 0 {
-		c, err := s.createCustomer(ctx, in.Request.Customer)
-		if err != nil {
-			return 0, 0, err
+// place brings every attempt either to an order that was read back, or to an error.
+func (s *Service) place(ctx context.Context, token string, attempts []*attempt) {
+	// A process that was halted for longer than its lease lasts has been overtaken, and what it is about to send is stale.
+	if !s.leases.holds(token) {
+		for _, a := range attempts {
+			a.fail(odoo.NotSent, errHalted)
 		}
-		partnerID = c.ERPPartnerID
+		return
 	}
-	if a := in.Request.ShippingAddress; a != nil {
-		shippingID, err = s.erp.EnsurePartner(ctx, odoo.NewPartner{
-			ExternalID: addressExternalID(s.tenant.Name, partnerID, *a), ParentID: partnerID,
-			Name: a.Name, Street: a.Street, Street2: a.Street2, City: a.City, Zip: a.Zip,
-			Phone: a.Phone, Email: a.Email, CountryID: in.Plan.CountryID, StateID: in.Plan.StateID,
-		})
-		if err != nil {
-			return 0, 0, err
+	for _, a := range attempts {
+		if !a.in.CancelRequestedAt.IsZero() {
+			s.callOff(ctx, a)
 		}
 	}
-	return partnerID, shippingID, nil
+	s.planMissing(ctx, token, attempts)
+	s.ensureParties(ctx, attempts)
+	failpoint.Hit(failpoint.PartiesReady)
+	s.createOrders(ctx, attempts)
+	failpoint.Hit(failpoint.OrdersSent)
+	s.readBack(ctx, attempts)
+	failpoint.Hit(failpoint.OrdersRead)
 }
 
-// placeOrder sends the order, and once more at once if the answer was lost on the way: that finds the order that the
-// first call made, and spares the caller a 202. A first call that stays unknown keeps the outcome unknown, whatever
-// the second one says: it may still be running.
-func (s *Service) placeOrder(ctx context.Context, o odoo.NewOrder) (int64, error) {
-	id, err := s.erp.PlaceOrder(ctx, o)
-	if err == nil || outcome(err) != odoo.Unknown {
-		return id, err
+// planMissing resolves the orders that were accepted while the ERP could not be asked, and stores what they are resolved
+// to: every attempt must send the same.
+func (s *Service) planMissing(ctx context.Context, token string, attempts []*attempt) {
+	plans := map[int64]order.Plan{}
+	var planned []*attempt
+	for _, a := range attempts {
+		if !a.going() || a.in.Plan.Resolved() {
+			continue
+		}
+		plan, err := s.resolve(ctx, &a.in.Request)
+		switch {
+		case err == nil:
+			a.in.Plan = plan
+			plans[a.in.ID] = plan
+			planned = append(planned, a)
+		case order.IsKind(err, order.Unprocessable):
+			a.fail(odoo.Rejected, err)
+			s.lookAfter(ctx, a, false)
+		default:
+			a.fail(odoo.NotSent, err)
+		}
 	}
-	switch reason(err) {
-	case odoo.ConnectionLost, odoo.ServerError, odoo.BadAnswer:
+	if len(plans) == 0 {
+		return
+	}
+	saved, err := s.mirror.SavePlans(ctx, s.tenant.ID, token, plans)
+	if err == nil && len(saved) == len(plans) {
+		return
+	}
+	for _, a := range planned {
+		a.fail(odoo.NotSent, errors.Join(errHalted, err))
+	}
+}
+
+// ensureParties finds the partner that each order is for, created if it is a new customer, and the partner it is to be
+// delivered to, 0 for the customer's own address. If that fails the order itself was not sent, whatever became of the
+// partner: that is created once, whoever tries again.
+func (s *Service) ensureParties(ctx context.Context, attempts []*attempt) {
+	var newcomers []*attempt
+	var partners []odoo.NewPartner
+	for _, a := range attempts {
+		if !a.going() || a.in.ERPOrderID != 0 {
+			continue
+		}
+		a.partnerID = a.in.Plan.PartnerID
+		if a.partnerID == 0 {
+			newcomers = append(newcomers, a)
+			partners = append(partners, newCustomer(s.tenant.Name, a.in.Request.Customer))
+		}
+	}
+	s.ensure(ctx, newcomers, partners, func(a *attempt, id int64) { a.partnerID = id })
+	for _, a := range newcomers {
+		if a.going() {
+			if _, err := s.mirrorCustomer(ctx, a.partnerID, a.in.Request.Customer.Ref); err != nil {
+				a.fail(odoo.NotSent, err)
+			}
+		}
+	}
+
+	var addressed []*attempt
+	partners = nil
+	for _, a := range attempts {
+		if address := a.in.Request.ShippingAddress; address != nil && a.going() && a.in.ERPOrderID == 0 {
+			addressed = append(addressed, a)
+			partners = append(partners, newAddress(s.tenant.Name, a.partnerID, *address, a.in.Plan))
+		}
+	}
+	s.ensure(ctx, addressed, partners, func(a *attempt, id int64) { a.shippingID = id })
+}
+
+func (s *Service) ensure(ctx context.Context, attempts []*attempt, partners []odoo.NewPartner, set func(*attempt, int64)) {
+	if len(attempts) == 0 {
+		return
+	}
+	for i, loaded := range s.erp.EnsurePartners(ctx, partners) {
+		a := attempts[i]
+		switch {
+		case loaded.Err == nil:
+			set(a, loaded.ID)
+		case loaded.Err.Outcome == odoo.Rejected:
+			a.fail(odoo.Rejected, loaded.Err)
+			s.lookAfter(ctx, a, false)
+		default:
+			a.fail(odoo.NotSent, loaded.Err)
+		}
+	}
+}
+
+// createOrders sends what is not known to be in the ERP.
+func (s *Service) createOrders(ctx context.Context, attempts []*attempt) {
+	var sent []*attempt
+	var orders []odoo.NewOrder
+	for _, a := range attempts {
+		if a.going() && (a.in.ERPOrderID == 0 || failpoint.Out(failpoint.DeletedStays)) {
+			sent = append(sent, a)
+			orders = append(orders, newOrder(s.tenant.Name, &a.in, a.partnerID, a.shippingID))
+		}
+	}
+	if len(orders) == 0 {
+		return
+	}
+	for i, loaded := range s.erp.PlaceOrders(ctx, orders) {
+		a := sent[i]
+		if loaded.Err == nil {
+			a.in.ERPOrderID = loaded.ID
+			continue
+		}
+		a.fail(loaded.Err.Outcome, loaded.Err)
+		if a.outcome == odoo.Unknown && failpoint.Out(failpoint.UnknownOutcome) {
+			a.outcome = odoo.NotSent
+		}
+		s.lookAfter(ctx, a, len(orders) == 1)
+	}
+}
+
+// lookAfter looks what is in the ERP after a failed call, where that failure leaves it open.
+//
+// A refusal does not: what the order names may have been archived since an earlier attempt made it, and then the
+// repetition is refused although the order is there. And an earlier attempt may still be running in the ERP.
+//
+// An unknown outcome may be the order's own fault: it is, if it was sent alone and the ERP answers the next question.
+func (s *Service) lookAfter(ctx context.Context, a *attempt, alone bool) {
+	if a.outcome == odoo.Rejected {
+		s.forgetDeleted(ctx, &a.in)
+	}
+	doubted := a.outcome == odoo.Rejected && !a.in.UnknownAt.IsZero()
+	if !doubted && a.outcome != odoo.Unknown {
+		return
+	}
+	if a.outcome == odoo.Unknown && (!alone || reason(a.err) == odoo.BreakerOpen) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookBudget)
+	defer cancel()
+	id, err := s.erp.PlacedOrder(ctx, s.externalID(&a.in))
+	switch {
+	case err != nil && doubted:
+		a.fail(odoo.NotSent, errors.Join(a.err, err))
+	case err != nil: // the ERP is in trouble, and not this order
+	case id != 0:
+		a.err, a.in.ERPOrderID = nil, id
+	case doubted:
+		a.alone = s.doubtIsOver(&a.in)
 	default:
-		return 0, err // out of time, or already repeated by the client
+		a.strike = true
 	}
-	s.metrics.repeated.Inc()
-	if sleep(ctx, s.cfg.Jitter(100*time.Millisecond)) != nil {
-		return 0, err
-	}
-	id, again := s.erp.PlaceOrder(ctx, o)
-	if again != nil {
-		return 0, err
-	}
-	return id, nil
 }
 
-// finish confirms the order if that was asked for, and reads it back.
-func (s *Service) finish(ctx context.Context, in *order.Intent, id int64) (order.Snapshot, *order.HistoryEntry, error) {
-	var refusal error
-	if in.Request.Confirm {
-		// It may have been made, and confirmed, long ago, and people may have worked on it since.
-		before, err := s.readOrder(ctx, id)
-		if err != nil {
-			return order.Snapshot{}, nil, err
-		}
-		if before.Status != order.Draft && before.Status != order.Sent {
-			return before, nil, nil
-		}
-		refusal = s.erp.ConfirmOrder(ctx, id)
-	}
-	snapshot, err := s.readOrder(ctx, id)
-	if err != nil {
-		return order.Snapshot{}, nil, err
-	}
-	if refusal == nil || (snapshot.Status != order.Draft && snapshot.Status != order.Sent) {
-		return snapshot, nil, nil
-	}
-	if outcome(refusal) != odoo.Rejected {
-		return order.Snapshot{}, nil, refusal
-	}
-	var e *odoo.Error
-	errors.As(refusal, &e)
-	return snapshot, &order.HistoryEntry{
-		Code: order.HistoryConfirmRefused, Severity: order.Warning, RecordedBy: in.Caller, RecordedAt: s.now(),
-		Detail: "The ERP would not confirm the order: " + e.Message,
-	}, nil
+// doubtIsOver reports whether no call that was made before an intent's last unknown outcome can still be running: it may
+// have waited as long for one of the ERP's workers as it then ran. Both times are the ERP's, which is asked right before.
+func (s *Service) doubtIsOver(in *order.Intent) bool {
+	return s.erp.Now().Sub(in.UnknownAt) > 2*s.cfg.TransactionLimit || failpoint.Out(failpoint.DoubtLasts)
 }
+
+// readBack reads the orders that exist, in one call, and confirms those that are to be confirmed. Their ids are kept with
+// the intents from here on, and nothing creates them again: an order that people deleted before it was read back is not
+// resurrected.
+func (s *Service) readBack(ctx context.Context, attempts []*attempt) {
+	var made []*attempt
+	var toConfirm []*attempt
+	for _, a := range attempts {
+		if a.going() && a.in.ERPOrderID != 0 {
+			made = append(made, a)
+		}
+	}
+	s.readOrders(ctx, made)
+	for _, a := range made {
+		if a.in.Request.Confirm && a.snapshot != nil && unconfirmed(a.snapshot.Status) {
+			toConfirm = append(toConfirm, a)
+		}
+	}
+	s.confirmAll(ctx, toConfirm)
+	for _, a := range made {
+		switch {
+		case errors.Is(a.err, errNotThere):
+			s.lookForDeleted(ctx, a)
+		case a.snapshot != nil:
+			a.entries = append([]order.HistoryEntry{{
+				Code: order.HistoryPlaced, Severity: order.Info, To: a.snapshot.Status, RecordedBy: a.in.Caller, RecordedAt: s.now(),
+				Detail: fmt.Sprintf("placed by %s with key %q", a.in.Source, a.in.Key),
+			}}, a.entries...)
+		}
+	}
+}
+
+// readOrders reads the orders of attempts. One that the ERP does not show ends with errNotThere.
+func (s *Service) readOrders(ctx context.Context, attempts []*attempt) {
+	if len(attempts) == 0 {
+		return
+	}
+	ids := make([]int64, len(attempts))
+	for i, a := range attempts {
+		ids[i] = a.in.ERPOrderID
+	}
+	snapshots, err := s.erp.Orders(ctx, ids)
+	byID := make(map[int64]*order.Snapshot, len(snapshots))
+	for i := range snapshots {
+		byID[snapshots[i].ID] = &snapshots[i]
+	}
+	for _, a := range attempts {
+		a.snapshot = byID[a.in.ERPOrderID]
+		switch {
+		case err != nil:
+			a.snapshot = nil
+			a.fail(odoo.Unknown, err)
+		case a.snapshot == nil:
+			a.fail(odoo.Unknown, fmt.Errorf("order %d: %w", a.in.ERPOrderID, errNotThere))
+		}
+	}
+}
+
+// lookForDeleted ends the doubt about an order that was placed and is not shown: without its external id it was deleted. An
+// order that is only hidden from the gateway's user by a rule of the ERP still has it.
+func (s *Service) lookForDeleted(ctx context.Context, a *attempt) {
+	id, err := s.erp.PlacedOrder(ctx, s.externalID(&a.in))
+	if err == nil && id == 0 {
+		a.alone = true
+		a.fail(odoo.Rejected, errDeleted)
+	}
+}
+
+// confirmAll confirms orders one by one, because one that cannot be confirmed must not keep the others from it, and reads
+// them again: an order's state, and not what the call returned, says what became of it.
+func (s *Service) confirmAll(ctx context.Context, attempts []*attempt) {
+	refusals := make(map[*attempt]error, len(attempts))
+	for _, a := range attempts {
+		refusals[a] = s.erp.ConfirmOrder(ctx, a.in.ERPOrderID)
+	}
+	s.readOrders(ctx, attempts)
+	for _, a := range attempts {
+		refusal := refusals[a]
+		if a.snapshot == nil || refusal == nil || !unconfirmed(a.snapshot.Status) {
+			continue
+		}
+		if outcome(refusal) != odoo.Rejected {
+			a.snapshot = nil
+			a.fail(odoo.Unknown, refusal)
+			continue
+		}
+		var e *odoo.Error
+		errors.As(refusal, &e)
+		a.entries = append(a.entries, order.HistoryEntry{
+			Code: order.HistoryConfirmRefused, Severity: order.Warning, RecordedBy: a.in.Caller, RecordedAt: s.now(),
+			Detail: "The ERP would not confirm the order: " + e.Message,
+		})
+	}
+}
+
+func unconfirmed(status order.Status) bool { return status == order.Draft || status == order.Sent }
 
 var (
 	// errNotThere says that the ERP does not show an order that was placed: it was deleted, or is hidden by a rule.
 	errNotThere = errors.New("the order was placed and the ERP does not show it: does the gateway's user see all documents?")
 	// errDeleted says that it was deleted.
 	errDeleted = errors.New("the order was placed and then deleted in the ERP")
+	// errHalted says that this process did not run for so long that others may have taken over.
+	errHalted = errors.New("the lease was over before the order was sent")
 )
 
-// readOrder reads one order that was placed. errNotThere if the ERP does not show it.
-func (s *Service) readOrder(ctx context.Context, id int64) (order.Snapshot, error) {
-	snapshots, err := s.erp.Orders(ctx, []int64{id})
-	if err != nil {
-		return order.Snapshot{}, err
-	}
-	if len(snapshots) != 1 {
-		return order.Snapshot{}, fmt.Errorf("order %d: %w", id, errNotThere)
-	}
-	return snapshots[0], nil
-}
-
-// settle writes down how an attempt ended, and answers. An outcome is only told once it is stored: a refusal that
-// the database does not hold could be overtaken by the resolver.
-func (s *Service) settle(ctx context.Context, in order.Intent, a attempt) (order.Placement, error) {
-	if a.err == nil {
-		placed, err := s.recordPlaced(ctx, &in, a)
-		if err == nil {
-			in.State, in.ERPOrderID, in.Result = order.Placed, placed.ID, &placed
-			return order.Placement{Intent: in, Order: &placed}, nil
-		}
-		s.log.ErrorContext(ctx, "order is in the ERP, but could not be mirrored; the resolver will", "key", in.Key, "erp_order_id", a.snapshot.ID, "error", err)
-		a.err, a.outcome = err, odoo.Unknown
-		return s.release(ctx, in, a)
-	}
-
-	s.log.WarnContext(ctx, "order was not placed", "key", in.Key, "source", in.Source, "attempt", in.Attempts, "outcome", a.outcome.String(), "error", a.err)
-	switch {
-	case a.outcome == odoo.Rejected && a.alone && reason(a.err) != odoo.AccessRights:
-		return s.close(ctx, in, order.Rejected, rejection(a.err))
-	case a.outcome != odoo.Unknown && in.UnknownAt.IsZero():
-		return s.close(ctx, in, order.Refused, unavailable(a.err))
-	default: // in doubt, or accepted earlier with a 202: then nothing but a rejection ends it without an order
-		return s.release(ctx, in, a)
-	}
-}
-
-// close ends an intent without an order, and answers with the failure.
-func (s *Service) close(ctx context.Context, in order.Intent, state order.IntentState, failure *order.Error) (order.Placement, error) {
-	err := s.mirror.CloseIntent(ctx, in.TenantID, in.ID, in.LeaseToken, state, failure)
-	if err == nil {
-		return order.Placement{Intent: in}, failure
-	}
-	s.log.ErrorContext(ctx, "refusal could not be stored", "key", in.Key, "error", err)
-	answer, answerErr := s.answerFromStore(ctx, order.Placement{Intent: in})
-	if answerErr == nil && answer.Order == nil && state == order.Refused && errors.Is(err, store.ErrUnknown) {
-		// It may yet be stored, and then nobody carries the intent: neither 202 nor 503 would be true.
-		return order.Placement{}, outcomeUnknown(err)
-	}
-	return answer, answerErr
-}
-
-// release gives back an intent whose outcome is open, and answers that it is accepted.
-func (s *Service) release(ctx context.Context, in order.Intent, a attempt) (order.Placement, error) {
-	accepted := order.Placement{Intent: in}
-	release := store.Release{
-		NextAttemptAt: s.now().Add(s.backoff(in.Attempts)), Failure: inDoubt(a.err), ERPOrderID: in.ERPOrderID,
-	}
-	if a.outcome == odoo.Unknown {
-		release.UnknownAt = s.now()
-	}
-	if err := s.mirror.ReleaseIntent(ctx, in.TenantID, in.ID, in.LeaseToken, release); err != nil {
-		s.log.ErrorContext(ctx, "intent in doubt could not be released; its lease will run out", "key", in.Key, "error", err)
-		return s.answerFromStore(ctx, accepted)
-	}
-	accepted.Intent.Failure = release.Failure
-	return accepted, nil
-}
-
-// recordPlaced mirrors a placed order and closes its intent.
-func (s *Service) recordPlaced(ctx context.Context, in *order.Intent, a attempt) (order.Order, error) {
-	snapshots := []order.Snapshot{a.snapshot}
-	if err := s.complete(ctx, snapshots); err != nil {
-		return order.Order{}, err
-	}
-	return s.mirror.PlaceIntent(ctx, in, snapshots[0], a.entries)
-}
-
-// answerFromStore answers after a write whose fate is unclear: with the outcome if it was stored after all, by us or
-// by whoever took the intent over, and otherwise that the order is accepted and still on its way.
-func (s *Service) answerFromStore(ctx context.Context, accepted order.Placement) (order.Placement, error) {
-	in := accepted.Intent
-	stored, err := s.mirror.Intent(ctx, in.TenantID, in.Source, in.Key)
-	if err != nil {
-		return accepted, nil
-	}
-	switch stored.State {
-	case order.Placed:
-		return order.Placement{Intent: stored, Order: stored.Result}, nil
-	case order.Rejected, order.Refused:
-		return order.Placement{Intent: stored}, stored.Failure
-	default:
-		return accepted, nil
-	}
-}
-
-// inDoubt is what an intent shows while its outcome is not known.
-func inDoubt(cause error) *order.Error {
-	return order.Errorf(order.Unavailable, "in_doubt",
-		"The ERP has not given a clear answer yet. The gateway asks again until it does; the order will exist once, or be rejected with the reason shown here.").Because(cause)
-}
-
-// backoff is the wait before the attempt that follows attempt number n.
-func (s *Service) backoff(n int) time.Duration {
-	d := time.Second << min(n-1, 6)
-	return s.cfg.Jitter(min(d, time.Minute))
+func (s *Service) externalID(in *order.Intent) string {
+	return orderExternalID(s.tenant.Name, in.Source, in.Key)
 }
 
 // newOrder is what an intent sends to the ERP, the same at every attempt.
 func newOrder(tenant string, in *order.Intent, partnerID, shippingID int64) odoo.NewOrder {
 	externalID := orderExternalID(tenant, in.Source, in.Key)
+	if failpoint.Out(failpoint.ExternalID) {
+		externalID = orderExternalID(tenant, in.Source, in.Key+in.LeaseToken)
+	}
 	o := odoo.NewOrder{
 		ExternalID: externalID, PartnerID: partnerID, ShippingPartnerID: shippingID,
 		Reference: in.Request.Reference, Note: in.Request.Note,
@@ -311,4 +445,18 @@ func newOrder(tenant string, in *order.Intent, partnerID, shippingID int64) odoo
 		}
 	}
 	return o
+}
+
+func newCustomer(tenant string, c order.CustomerRef) odoo.NewPartner {
+	return odoo.NewPartner{
+		ExternalID: customerExternalID(tenant, c.Ref), Name: c.Name, Email: c.Email, Phone: c.Phone, Ref: c.Ref,
+	}
+}
+
+func newAddress(tenant string, partnerID int64, a order.Address, plan order.Plan) odoo.NewPartner {
+	return odoo.NewPartner{
+		ExternalID: addressExternalID(tenant, partnerID, a), ParentID: partnerID,
+		Name: a.Name, Street: a.Street, Street2: a.Street2, City: a.City, Zip: a.Zip,
+		Phone: a.Phone, Email: a.Email, CountryID: plan.CountryID, StateID: plan.StateID,
+	}
 }

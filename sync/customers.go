@@ -35,14 +35,11 @@ func (s *Service) CreateCustomer(ctx context.Context, caller order.Caller, c ord
 
 // createCustomer creates the partner of a ref in the ERP if it is absent, and mirrors it.
 func (s *Service) createCustomer(ctx context.Context, c order.CustomerRef) (order.Customer, error) {
-	id, err := s.erp.EnsurePartner(ctx, odoo.NewPartner{
-		ExternalID: customerExternalID(s.tenant.Name, c.Ref),
-		Name:       c.Name, Email: c.Email, Phone: c.Phone, Ref: c.Ref,
-	})
-	if err != nil {
-		return order.Customer{}, err
+	loaded := s.erp.EnsurePartners(ctx, []odoo.NewPartner{newCustomer(s.tenant.Name, c)})[0]
+	if loaded.Err != nil {
+		return order.Customer{}, loaded.Err
 	}
-	return s.mirrorCustomer(ctx, id, c.Ref)
+	return s.mirrorCustomer(ctx, loaded.ID, c.Ref)
 }
 
 // Customer returns a partner from the mirror, or from the ERP if the mirror does not hold it yet. NotFound if neither does.

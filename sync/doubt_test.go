@@ -19,7 +19,7 @@ import (
 // scriptedERP is an ERP some of whose calls go wrong in ways that a server cannot be told to.
 type scriptedERP struct {
 	ordersync.ERP
-	place    func() error                // before an order is sent
+	place    func() *odoo.Error          // before an order is sent
 	read     func(ids []int64) error     // before orders are read
 	partners func(read []order.Customer) // after partners were read
 	hidden   int64                       // id of an order that listings do not show yet
@@ -31,13 +31,13 @@ func (e *scriptedERP) OrderHeads(ctx context.Context, page odoo.Page) ([]order.H
 	return slices.DeleteFunc(heads, func(h order.Head) bool { return h.ID == e.hidden }), err
 }
 
-func (e *scriptedERP) PlaceOrder(ctx context.Context, o odoo.NewOrder) (int64, error) {
+func (e *scriptedERP) PlaceOrders(ctx context.Context, orders []odoo.NewOrder) []odoo.Loaded {
 	if e.place != nil {
 		if err := e.place(); err != nil {
-			return 0, err
+			return slices.Repeat([]odoo.Loaded{{Err: err}}, len(orders))
 		}
 	}
-	return e.ERP.PlaceOrder(ctx, o)
+	return e.ERP.PlaceOrders(ctx, orders)
 }
 
 func (e *scriptedERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
@@ -78,15 +78,15 @@ func TestAcceptedOrderSurvivesAnERPThatComesAndGoes(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, placed.Order)
 
-	b.clock.advance(time.Hour)
-	erp.place = func() error {
+	b.later(time.Hour)
+	erp.place = func() *odoo.Error {
 		erp.place = nil
 		return &odoo.Error{Outcome: odoo.NotSent, Reason: odoo.Unreachable, Message: "gone for a moment", Row: -1}
 	}
 	_, err = b.ResolveDue(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, order.Sending, b.intent(t, "k1").State)
-	b.clock.advance(time.Hour)
+	b.later(time.Hour)
 	_, err = b.ResolveDue(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, order.Placed, b.intent(t, "k1").State)
@@ -97,8 +97,8 @@ func TestAcceptedOrderSurvivesAnERPThatComesAndGoes(t *testing.T) {
 func TestRefusalWhoseCommitWasLost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	mirror := &failingMirror{Mirror: b.db, fails: map[string][]failure{"CloseIntent": {{err: store.ErrUnknown}}}}
-	erp := &scriptedERP{ERP: b.erp, place: func() error {
+	mirror := &failingMirror{Mirror: b.db, fails: map[string][]failure{"EndAttempts": {{err: store.ErrUnknown}}}}
+	erp := &scriptedERP{ERP: b.erp, place: func() *odoo.Error {
 		return &odoo.Error{Outcome: odoo.NotSent, Reason: odoo.Unreachable, Message: "down", Row: -1}
 	}}
 	b.restart(t, func(cfg *ordersync.Config) { cfg.Mirror, cfg.ERP = mirror, erp })
@@ -119,7 +119,7 @@ func TestOrderDeletedBeforeItWasReadBackIsNotResurrected(t *testing.T) {
 	b.people(t, "sale.order", "unlink", []any{b.erpOrders(t, "PO-1")[0]})
 	erp.read = nil
 
-	b.clock.advance(time.Hour)
+	b.later(time.Hour)
 	_, err = b.ResolveDue(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, b.erpOrders(t, "PO-1"))
@@ -137,7 +137,7 @@ func TestOrderThatIsHiddenIsNotCalledDeleted(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, placed.Order)
 	erp.blind = false // its operators have mended the rights
-	b.clock.advance(time.Hour)
+	b.later(time.Hour)
 	_, err = b.ResolveDue(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, order.Placed, b.intent(t, "k1").State)
@@ -149,13 +149,13 @@ func TestUnreadableIntentDoesNotBlockTheResolver(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, key := range []string{"k1", "k2"} {
-		b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.DropAnswer, Times: 2})
+		b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.DropAnswer, Times: 3})
 		_, err := b.Place(t.Context(), portal, key, request("PO-"+key))
 		require.NoError(t, err)
 	}
 	_, err := b.db.DB().ExecContext(t.Context(), `UPDATE intents SET failure = '{"kind":"of a later version"}' WHERE idempotency_key = 'k1'`)
 	require.NoError(t, err)
-	b.clock.advance(time.Hour)
+	b.later(time.Hour)
 	_, err = b.ResolveDue(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, order.Placed, b.intent(t, "k2").State)
@@ -248,31 +248,13 @@ func TestConfirmThatCannotBeReadBackIsNotCalledRefused(t *testing.T) {
 	requireKind(t, err, order.Unavailable, "confirm_unknown")
 }
 
-// The first call may still be running when its repetition is refused.
-func TestRefusedRepetitionDoesNotSettleALostAnswer(t *testing.T) {
-	t.Parallel()
-	b, erp := setupScripted(t)
-	calls := 0
-	erp.place = func() error {
-		if calls++; calls == 1 {
-			return &odoo.Error{Outcome: odoo.Unknown, Reason: odoo.ConnectionLost, Message: "lost", Row: -1}
-		}
-		return &odoo.Error{Outcome: odoo.Rejected, Reason: odoo.BusinessRule, Message: "no", Row: -1}
-	}
-	placed, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
-	require.NoError(t, err)
-	require.Nil(t, placed.Order)
-	require.Equal(t, 2, calls)
-	require.Equal(t, order.Sending, b.intent(t, "k1").State)
-}
-
 // A key that another process took between the look-up and the insert is that process's.
 func TestKeyTakenInBetweenIsNotCarriedTwice(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	in := order.Intent{
 		TenantID: b.cfg.Tenant.ID, Source: "portal", Key: "k1", State: order.Sending, Caller: "shop",
-		LeaseToken: "another process", LeaseUntil: b.clock.Now().Add(time.Minute), Attempts: 1,
+		LeaseToken: "another process", LeaseUntil: b.clock.Now().Add(store.LeaseLasts), Attempts: 1,
 		NextAttemptAt: b.clock.Now(), CreatedAt: b.clock.Now(), UpdatedAt: b.clock.Now(),
 		Request: request("PO-1"), Plan: order.Plan{PartnerID: 9, ProductIDs: productIDs(t, b, "E-COM07")},
 	}

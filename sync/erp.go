@@ -11,12 +11,16 @@ import (
 // ERP is what this package needs of Odoo; *odoo.Client is one. Every error is an *odoo.Error, whose Outcome says
 // whether a write may have taken effect.
 type ERP interface {
-	// PlaceOrder creates the order if its external id is absent, and returns the id either way.
-	PlaceOrder(ctx context.Context, o odoo.NewOrder) (id int64, err error)
+	// PlaceOrders creates those of the orders whose external id is absent, in as few calls as it can, and says of each
+	// what became of it: the results are in the order of the orders. One that Odoo refuses, or cannot cope with, does
+	// not touch the others.
+	PlaceOrders(ctx context.Context, orders []odoo.NewOrder) []odoo.Loaded
 	// PlacedOrder returns the id of the order that has an external id, 0 if none has. It writes nothing.
 	PlacedOrder(ctx context.Context, externalID string) (id int64, err error)
-	// EnsurePartner creates the partner if its external id is absent, and returns the id either way.
-	EnsurePartner(ctx context.Context, p odoo.NewPartner) (id int64, err error)
+	// EnsurePartners is PlaceOrders for partners. The same external id may occur more than once.
+	EnsurePartners(ctx context.Context, partners []odoo.NewPartner) []odoo.Loaded
+	// CancelOrder runs action_cancel. Its success or failure proves little: read the order afterwards.
+	CancelOrder(ctx context.Context, id int64) error
 	// ConfirmOrder runs action_confirm. Its success or failure proves little: read the order afterwards.
 	ConfirmOrder(ctx context.Context, id int64) error
 

@@ -9,19 +9,27 @@ import (
 
 // metrics are what one tenant's service counts.
 type metrics struct {
-	repeated     prometheus.Counter
-	resolved     *prometheus.CounterVec
-	mirrored     *prometheus.CounterVec
-	syncs        *prometheus.HistogramVec
-	lag          prometheus.Gauge
-	mirrorAge    prometheus.Gauge
-	openIntents  prometheus.Gauge
-	oldestIntent prometheus.Gauge
+	resolved  *prometheus.CounterVec
+	mirrored  *prometheus.CounterVec
+	syncs     *prometheus.HistogramVec
+	lag       prometheus.Gauge
+	mirrorAge prometheus.Gauge
+
+	batchOrders  prometheus.Histogram
+	batchSeconds prometheus.Histogram
+	shed         *prometheus.CounterVec
+	purged       prometheus.Counter
+	backlog      prometheus.Gauge
+	oldestQueued prometheus.Gauge
+	open         prometheus.Gauge
+	inDoubt      prometheus.Gauge
+	oldestDoubt  prometheus.Gauge
+	parked       prometheus.Gauge
 }
 
 // newMetrics makes a tenant's metrics and registers them; with a nil registerer they are counted and shown to nobody.
-func newMetrics(registerer prometheus.Registerer, tenant string) *metrics {
-	labels := prometheus.Labels{"tenant": tenant}
+func newMetrics(cfg Config, l *lanes) *metrics {
+	labels := prometheus.Labels{"tenant": cfg.Tenant.Name}
 	counter := func(name, help string) prometheus.CounterOpts {
 		return prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}
 	}
@@ -29,24 +37,47 @@ func newMetrics(registerer prometheus.Registerer, tenant string) *metrics {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels})
 	}
 	m := &metrics{
-		repeated: prometheus.NewCounter(counter("ordergate_placement_repeats_total",
-			"Placements repeated at once because the ERP's answer was lost.")),
 		resolved: prometheus.NewCounterVec(counter("ordergate_intents_resolved_total",
-			"Intents taken up by the resolver, by how the attempt ended."), []string{"result"}),
+			"Attempts at intents that nobody waited for, or that were not the first, by where the intent stood then."), []string{"result"}),
 		mirrored: prometheus.NewCounterVec(counter("ordergate_mirror_orders_total",
 			"Orders brought from the ERP, by what that did to the mirror."), []string{"change"}),
 		syncs: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ordergate_sync_seconds", Help: "Duration of an incremental sync, by who wanted it and result.", ConstLabels: labels,
 			Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 10),
 		}, []string{"kind", "result"}),
-		lag:          gauge("ordergate_sync_lag_seconds", "How long before the last sync the oldest change that it brought was made in the ERP; 0 without any."),
-		mirrorAge:    gauge("ordergate_mirror_age_seconds", "Time since the beginning of the last complete sync of orders; -1 before the first."),
-		openIntents:  gauge("ordergate_intents_open", "Intents without a final outcome."),
-		oldestIntent: gauge("ordergate_intents_oldest_seconds", "Age of the oldest intent without a final outcome; 0 without any."),
+		lag:       gauge("ordergate_sync_lag_seconds", "How long before the last sync the oldest change that it brought was made in the ERP; 0 without any."),
+		mirrorAge: gauge("ordergate_mirror_age_seconds", "Time since the beginning of the last complete sync of orders; -1 before the first."),
+
+		batchOrders: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ordergate_batch_orders", Help: "Orders that were carried to the ERP together.", ConstLabels: labels,
+			Buckets: []float64{1, 2, 3, 5, 8, 12, 20, 35, 50},
+		}),
+		batchSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ordergate_batch_seconds", Help: "Duration of an attempt at a batch, without the writing down.", ConstLabels: labels,
+			Buckets: []float64{.025, .05, .1, .2, .4, .8, 1.5, 3, 6, 12, 25},
+		}),
+		shed: prometheus.NewCounterVec(counter("ordergate_placements_shed_total",
+			"Orders not accepted to protect gateway and ERP: queue_full, wait_too_long, not_in_time, breaker_open, backlog_full."), []string{"reason"}),
+		purged:       prometheus.NewCounter(counter("ordergate_intents_purged_total", "Intents deleted because their keys had been kept for long enough.")),
+		backlog:      gauge("ordergate_backlog_depth", "Orders queued in the database."),
+		oldestQueued: gauge("ordergate_intents_queued_oldest_seconds", "Age of the oldest queued intent; 0 without any."),
+		open:         gauge("ordergate_intents_open", "Intents without a final outcome, queued and parked ones included."),
+		inDoubt:      gauge("ordergate_intents_in_doubt", "Intents whose last attempt had no known outcome."),
+		oldestDoubt:  gauge("ordergate_intents_in_doubt_oldest_seconds", "Age of the oldest intent that is being placed, in doubt or parked; 0 without any."),
+		parked:       gauge("ordergate_intents_parked", "Intents that wait for an operator."),
 	}
-	if registerer != nil {
-		registerer.MustRegister(m.repeated, m.resolved, m.mirrored, m.syncs, m.lag, m.mirrorAge, m.openIntents, m.oldestIntent)
+	if cfg.Registerer == nil {
+		return m
 	}
+	read := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value)
+	}
+	cfg.Registerer.MustRegister(m.resolved, m.mirrored, m.syncs, m.lag, m.mirrorAge,
+		m.batchOrders, m.batchSeconds, m.shed, m.purged, m.backlog, m.oldestQueued, m.open, m.inDoubt, m.oldestDoubt, m.parked,
+		read("ordergate_queue_depth", "Requests that wait for a lane.", func() float64 { return float64(l.depth()) }),
+		read("ordergate_queue_capacity", "Requests that may wait for a lane.", func() float64 { return float64(l.capacity) }),
+		read("ordergate_batch_limit", "Orders that go in the next call to the ERP, at most.", func() float64 { return float64(l.limit()) }),
+	)
 	return m
 }
 
@@ -70,14 +101,24 @@ func (s *Service) measure(ctx context.Context) error {
 	}
 	s.metrics.mirrorAge.Set(age)
 
-	open, oldest, err := s.mirror.CountIntents(ctx, s.tenant.ID)
+	counts, err := s.mirror.CountIntents(ctx, s.tenant.ID)
 	if err != nil {
 		return err
 	}
-	s.metrics.openIntents.Set(float64(open))
-	s.metrics.oldestIntent.Set(0)
-	if open > 0 {
-		s.metrics.oldestIntent.Set(s.now().Sub(oldest).Seconds())
-	}
+	s.backlog.learn(counts.Queued)
+	s.metrics.backlog.Set(float64(counts.Queued))
+	s.metrics.open.Set(float64(counts.Queued + counts.Sending + counts.Parked))
+	s.metrics.inDoubt.Set(float64(counts.InDoubt))
+	s.metrics.parked.Set(float64(counts.Parked))
+	s.metrics.oldestQueued.Set(s.age(counts.OldestQueued))
+	s.metrics.oldestDoubt.Set(s.age(counts.OldestInDoubt))
 	return nil
+}
+
+// age is how many seconds ago something was; 0 for the zero time.
+func (s *Service) age(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return s.now().Sub(t).Seconds()
 }

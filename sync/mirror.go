@@ -18,27 +18,53 @@ type Mirror interface {
 	CursorStore
 }
 
-// IntentStore keeps intents.
+// IntentStore keeps intents. A method that names a token changes only what that token holds; what it held no longer is
+// missing from the ids that the method returns.
 type IntentStore interface {
-	// InsertIntent stores a new intent, in state Sending with its lease, and sets its ID. store.ErrExists if the key
-	// (tenant, source, key) is taken.
+	// InsertIntent stores a new intent, in state Queued or Sending, with or without a lease, and sets its ID.
+	// store.ErrExists if the key (tenant, source, key) is taken.
 	InsertIntent(ctx context.Context, in *order.Intent) error
 	Intent(ctx context.Context, tenantID int64, source, key string) (order.Intent, error)
-	// ClaimIntent takes the lease of an intent that nobody carries: one in Sending whose lease is free or over, or
-	// one in Refused. It counts an attempt, and sets UnknownAt to now if the lease was left behind by a crash
-	// (token not empty). False if it cannot be claimed.
-	ClaimIntent(ctx context.Context, tenantID, id int64, lease store.Lease) (order.Intent, bool, error)
-	// DueIntents returns ids of intents in Sending that nobody carries and whose NextAttemptAt has come, oldest first.
+	// ListIntents returns intents, the newest first.
+	ListIntents(ctx context.Context, tenantID int64, f order.IntentFilter) ([]order.Intent, error)
+	CountIntents(ctx context.Context, tenantID int64) (order.IntentCounts, error)
+
+	// ClaimIntents takes up those of the intents that nobody carries, by rising id: they go to Sending under the lease, and
+	// an attempt is counted. Claimable are: Refused; Queued and Sending whose lease is free, over, or further in the
+	// future than leases last; Queued that a token of lease.Held holds. One in Sending whose token was left behind was
+	// abandoned by a crash: its UnknownAt becomes lease.ERPNow.
+	ClaimIntents(ctx context.Context, tenantID int64, ids []int64, lease store.Lease) ([]order.Intent, error)
+	// ClaimQueued takes up to limit queued intents that nobody carries: the first of each customer of each source, the
+	// oldest first, then those that follow them. It passes over the customers that have an acknowledged intent in
+	// Sending, so that a customer's orders go in turn, however many processes claim.
+	ClaimQueued(ctx context.Context, tenantID int64, limit int, lease store.Lease) ([]order.Intent, error)
+	// DueIntents returns ids of intents in Sending that nobody carries and whose NextAttemptAt has come, or lies further
+	// in the future than store.MaxBackoff; oldest first.
 	DueIntents(ctx context.Context, tenantID int64, now time.Time, limit int) ([]int64, error)
-	// ReleaseIntent gives the lease back and leaves the intent in Sending. store.ErrLeaseLost if token is not the holder.
-	ReleaseIntent(ctx context.Context, tenantID, id int64, token string, r store.Release) error
-	// CloseIntent ends the intent as Rejected or Refused. store.ErrLeaseLost if token is not the holder.
-	CloseIntent(ctx context.Context, tenantID, id int64, token string, state order.IntentState, failure *order.Error) error
-	// PlaceIntent stores the order with its lines, appends the entries to its history, and closes the intent as
-	// Placed, all in one transaction, and returns the order as stored. store.ErrLeaseLost if token is not the holder.
-	PlaceIntent(ctx context.Context, in *order.Intent, s order.Snapshot, entries []order.HistoryEntry) (order.Order, error)
-	// CountIntents counts the intents in Sending, and returns when the oldest of them was created.
-	CountIntents(ctx context.Context, tenantID int64) (open int64, oldest time.Time, err error)
+	// RenewLeases prolongs the leases of those tokens that still hold one.
+	RenewLeases(ctx context.Context, tenantID int64, tokens []string, until time.Time) error
+	// SavePlans stores the plans of intents, by id, that had none.
+	SavePlans(ctx context.Context, tenantID int64, token string, plans map[int64]order.Plan) ([]int64, error)
+
+	// PlaceIntents stores the orders with their lines, appends to their histories, and closes the intents as Placed, all in
+	// one transaction, and returns the orders as stored, by intent.
+	PlaceIntents(ctx context.Context, tenantID int64, token string, placed []store.Placed) (map[int64]order.Order, error)
+	// EndAttempts writes down how attempts ended that placed nothing, in one transaction, and gives the leases back.
+	EndAttempts(ctx context.Context, tenantID int64, token string, ends []store.End) ([]int64, error)
+	// CloseQueued ends a queued intent as Refused if token holds it. False if it does not any more.
+	CloseQueued(ctx context.Context, tenantID, id int64, token string, failure *order.Error) (bool, error)
+
+	// CancelWaiting ends an intent in Queued, whoever holds it, or in Refused, as CalledOff with the failure that its
+	// key is answered with from then on. False if it is in another state.
+	CancelWaiting(ctx context.Context, tenantID, id int64, failure *order.Error) (bool, error)
+	// RequestCancel notes on an intent in Sending or Parked that it was called off at a time, and makes it due at once,
+	// in Sending. False if it is in another state.
+	RequestCancel(ctx context.Context, tenantID, id int64, at time.Time) (bool, error)
+	// RetryIntent makes an intent in Parked or Sending due at once, in Sending, its strikes forgotten. False if it is in
+	// another state.
+	RetryIntent(ctx context.Context, tenantID, id int64, at time.Time) (bool, error)
+	// PurgeIntents deletes up to limit intents that ended before a time: Placed, Rejected, Refused, CalledOff.
+	PurgeIntents(ctx context.Context, tenantID int64, before time.Time, limit int) (int, error)
 }
 
 // OrderStore keeps the mirror of orders.

@@ -5,64 +5,111 @@ import (
 	"errors"
 	"time"
 
+	"ordergate/failpoint"
 	"ordergate/order"
 	"ordergate/store"
 )
 
-// A lease must outlast all that is done under it: writing the intent down, the attempt (Config.PlaceBudget), and writing
-// down how that ended.
 const (
+	// acceptBudget bounds how long the database may take to say whether an intent was written.
 	acceptBudget = 10 * time.Second
-	settleBudget = 20 * time.Second
-	leaseMargin  = acceptBudget + settleBudget + 5*time.Second
+	// answerMargin is what is left of a caller's deadline for sending the answer.
+	answerMargin = 200 * time.Millisecond
 )
 
 // Place carries one order into the ERP and the mirror, once for every (tenant, source, key). See the package comment
 // for what its outcomes mean. With an error that was stored before, Placement.Replayed is set beside it.
+//
+// It waits for as long as Config.PlaceBudget, or until ctx ends, if that is earlier. An order that was not sent to the
+// ERP by then is not accepted; one that was sent is.
 func (s *Service) Place(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error) {
-	if err := order.ValidateKey(key); err != nil {
-		return order.Placement{}, err
-	}
-	if caller.Role == order.RoleCustomer && req.Customer == (order.CustomerRef{}) {
-		req.Customer = order.CustomerRef{ERPPartnerID: caller.ERPPartnerID}
-	}
-	req.Normalize()
-
-	// A replay is answered before anything is judged: the answer stands even if the product is gone by now, or the caller
-	// may no longer set prices.
-	stored, err := s.mirror.Intent(ctx, s.tenant.ID, caller.Source, key)
-	if err == nil {
-		return s.replay(ctx, stored, req.Fingerprint())
-	}
-	if !order.IsKind(err, order.NotFound) {
-		return order.Placement{}, databaseUnavailable(err)
-	}
-
-	if err := s.admit(caller, &req); err != nil {
-		return order.Placement{}, err
-	}
-	if err := req.Validate(); err != nil {
-		return order.Placement{}, err
-	}
-	plan, err := s.resolve(ctx, &req)
+	in, known, err := s.wish(ctx, caller, key, req)
 	if err != nil {
 		return order.Placement{}, err
 	}
-	now := s.now()
-	in := order.Intent{
-		TenantID: s.tenant.ID, Source: caller.Source, Key: key, Fingerprint: req.Fingerprint(),
-		State: order.Sending, Request: req, Plan: plan, Caller: caller.Name,
-		LeaseToken: s.cfg.NewToken(), LeaseUntil: now.Add(s.cfg.PlaceBudget + leaseMargin),
-		Attempts: 1, NextAttemptAt: now, CreatedAt: now, UpdatedAt: now,
+	if known {
+		return s.replay(ctx, in)
 	}
+	if in.Plan, err = s.resolve(ctx, &in.Request); err != nil {
+		return order.Placement{}, err
+	}
+	if err := s.admitToERP(); err != nil {
+		return order.Placement{}, err
+	}
+	return s.placeNow(ctx, in)
+}
+
+// Enqueue accepts an order to be placed when its turn comes, also while the ERP is away: the placement is the intent, on
+// its way. What can be judged without the ERP is judged at once. In everything else it is like Place.
+func (s *Service) Enqueue(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error) {
+	in, known, err := s.wish(ctx, caller, key, req)
+	if err != nil {
+		return order.Placement{}, err
+	}
+	if known {
+		return s.replay(ctx, in)
+	}
+	in.Plan, err = s.resolve(ctx, &in.Request)
+	switch {
+	case err == nil:
+	case reason(err) != "": // the ERP cannot be asked now: it is when the order's turn comes
+		in.Plan = order.Plan{}
+	default:
+		return order.Placement{}, err
+	}
+	if err := s.backlog.admit(); err != nil {
+		s.metrics.shed.WithLabelValues("backlog_full").Inc()
+		return order.Placement{}, err
+	}
+	in.State, in.Acknowledged = order.Queued, true
+	fingerprint := in.Fingerprint
 	mine, err := s.accept(ctx, &in)
 	if err != nil {
 		return order.Placement{}, err
 	}
 	if !mine {
-		return s.replay(ctx, in, req.Fingerprint())
+		return s.replayOf(ctx, in, fingerprint)
 	}
-	return s.carry(ctx, in)
+	failpoint.Hit(failpoint.IntentWritten)
+	s.lanes.poke()
+	return order.Placement{Intent: in}, nil
+}
+
+// wish turns a request into an intent that is not stored yet, or returns the one that its key has already.
+func (s *Service) wish(ctx context.Context, caller order.Caller, key string, req order.Request) (in order.Intent, known bool, err error) {
+	if err := order.ValidateKey(key); err != nil {
+		return order.Intent{}, false, err
+	}
+	if failpoint.Out(failpoint.Replay) {
+		key += s.cfg.NewToken()
+	}
+	if caller.Role == order.RoleCustomer && req.Customer == (order.CustomerRef{}) {
+		req.Customer = order.CustomerRef{ERPPartnerID: caller.ERPPartnerID}
+	}
+	req.Normalize()
+	fingerprint := req.Fingerprint()
+
+	// A replay is answered before anything is judged: the answer stands even if the product is gone by now, or the caller
+	// may no longer set prices.
+	stored, err := s.mirror.Intent(ctx, s.tenant.ID, caller.Source, key)
+	if err == nil {
+		return stored, true, sameOrder(stored, fingerprint)
+	}
+	if !order.IsKind(err, order.NotFound) {
+		return order.Intent{}, false, databaseUnavailable(err)
+	}
+
+	if err := s.admit(caller, &req); err != nil {
+		return order.Intent{}, false, err
+	}
+	if err := req.Validate(); err != nil {
+		return order.Intent{}, false, err
+	}
+	now := s.now()
+	return order.Intent{
+		TenantID: s.tenant.ID, Source: caller.Source, Key: key, Fingerprint: fingerprint,
+		Request: req, Caller: caller.Name, Customer: req.Customer.QueueName(), CreatedAt: now, UpdatedAt: now,
+	}, false, nil
 }
 
 // admit holds a caller to its role.
@@ -111,7 +158,7 @@ func (s *Service) accept(ctx context.Context, in *order.Intent) (mine bool, err 
 			if err != nil {
 				return false, outcomeUnknown(err) // whose the key is, and what became of it
 			}
-			mine := stored.LeaseToken == in.LeaseToken
+			mine := stored.LeaseToken == in.LeaseToken && in.LeaseToken != ""
 			*in = stored
 			return mine, nil
 		case errors.Is(err, store.ErrUnknown):
@@ -131,52 +178,190 @@ func outcomeUnknown(cause error) *order.Error {
 		"The gateway lost its database over this order and cannot tell what became of it. Send it again with the same key.").Because(cause)
 }
 
-// replay answers a request whose key was used before.
-func (s *Service) replay(ctx context.Context, in order.Intent, fingerprint string) (order.Placement, error) {
-	if in.Fingerprint != fingerprint {
-		e := order.Errorf(order.Unprocessable, "idempotency_key_reused",
-			"This Idempotency-Key was used for a different order. Use a new key for a new order, and the same body on every retry.")
-		e.Violations = []order.Violation{{Field: "Idempotency-Key", Message: "was used for a different order"}}
-		return order.Placement{}, e
+// placeNow stores a new intent and waits for its outcome. If a lane is free it goes at once; otherwise it waits for the next
+// call, with whatever else has come by then.
+func (s *Service) placeNow(ctx context.Context, in order.Intent) (order.Placement, error) {
+	patience := s.patience(ctx)
+	atOnce := s.lanes.enter()
+	in.State = order.Sending
+	giveUp := s.lanes.leave
+	if !atOnce {
+		if err := s.lanes.reserve(patience); err != nil {
+			return order.Placement{}, err
+		}
+		in.State = order.Queued
+		giveUp = s.lanes.unreserve
 	}
+	lease := s.leases.begin()
+	in.LeaseToken, in.LeaseUntil = lease.Token, lease.Until
+	if atOnce {
+		in.Attempts = 1
+	}
+	fingerprint := in.Fingerprint
+	mine, err := s.accept(ctx, &in)
+	if err != nil || !mine {
+		s.leases.end(lease.Token)
+		giveUp()
+	}
+	if err != nil {
+		return order.Placement{}, err
+	}
+	if !mine {
+		return s.replayOf(ctx, in, fingerprint)
+	}
+	failpoint.Hit(failpoint.IntentWritten)
+
+	t := newTicket(in)
+	if atOnce {
+		s.lanes.run(t, lease.Token)
+	} else {
+		s.lanes.push(t)
+	}
+	return s.await(ctx, t)
+}
+
+// patience is how long a caller waits for an answer from now on.
+func (s *Service) patience(ctx context.Context) time.Duration {
+	patience := s.cfg.PlaceBudget
+	if deadline, limited := ctx.Deadline(); limited {
+		patience = min(patience, time.Until(deadline)-answerMargin)
+	}
+	return patience
+}
+
+// await waits for a ticket's outcome. Of an order that was not sent when its caller's patience is over, or the caller
+// has gone, nothing is left; one that is on its way will be placed.
+func (s *Service) await(ctx context.Context, t *ticket) (order.Placement, error) {
+	timer := time.NewTimer(s.patience(ctx))
+	defer timer.Stop()
+	select {
+	case <-t.done:
+		return t.placement, t.err
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if s.lanes.withdraw(t) {
+		s.metrics.shed.WithLabelValues("not_in_time").Inc()
+		return s.withdrawn(ctx, t.intent)
+	}
+	if t.acknowledge() {
+		t.intent.Acknowledged = true
+		return order.Placement{Intent: t.intent}, nil
+	}
+	<-t.done // what is being written down is told soon
+	return t.placement, t.err
+}
+
+// withdrawn answers for an intent that waited in vain, and was not sent by this process.
+func (s *Service) withdrawn(ctx context.Context, in order.Intent) (order.Placement, error) {
+	defer s.leases.end(in.LeaseToken)
+	switch {
+	case in.State == order.Refused:
+		return order.Placement{Intent: in}, waitTooLong(0)
+	case in.State != order.Queued:
+		return order.Placement{Intent: in}, nil // in doubt as before: the resolver goes on
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), acceptBudget)
+	defer cancel()
+	failure := waitTooLong(0)
+	var closed bool
+	err := s.insist(ctx, func() (err error) {
+		closed, err = s.mirror.CloseQueued(ctx, in.TenantID, in.ID, in.LeaseToken, failure)
+		return err
+	})
+	switch {
+	case err != nil:
+		return order.Placement{}, outcomeUnknown(err)
+	case closed:
+		return order.Placement{Intent: in}, failure
+	}
+	// It was closed by an earlier try whose answer was lost, taken over after a halt of this process, or called off.
+	return s.answerFromStore(ctx, in)
+}
+
+// replayOf is replay for a key that another request took in the meantime.
+func (s *Service) replayOf(ctx context.Context, in order.Intent, fingerprint string) (order.Placement, error) {
+	if err := sameOrder(in, fingerprint); err != nil {
+		return order.Placement{}, err
+	}
+	return s.replay(ctx, in)
+}
+
+// sameOrder returns an error if a key's intent is another order than the one that comes with the key now.
+func sameOrder(in order.Intent, fingerprint string) error {
+	if in.Fingerprint == fingerprint || failpoint.Out(failpoint.Fingerprint) {
+		return nil
+	}
+	e := order.Errorf(order.Unprocessable, "idempotency_key_reused",
+		"This Idempotency-Key was used for a different order. Use a new key for a new order, and the same body on every retry.")
+	e.Violations = []order.Violation{{Field: "Idempotency-Key", Message: "was used for a different order"}}
+	return e
+}
+
+// replay answers a request whose key was used before for the same order.
+func (s *Service) replay(ctx context.Context, in order.Intent) (order.Placement, error) {
 	switch in.State {
 	case order.Placed:
 		return order.Placement{Intent: in, Order: in.Result, Replayed: true}, nil
-	case order.Rejected:
+	case order.Rejected, order.CalledOff:
 		return order.Placement{Intent: in, Replayed: true}, in.Failure
+	case order.Parked:
+		return order.Placement{Intent: in}, nil
+	case order.Queued:
+		if in.Acknowledged {
+			return order.Placement{Intent: in}, nil
+		}
 	}
+	if s.carried(in) {
+		return order.Placement{}, keyInFlight()
+	}
+	if err := s.admitToERP(); err != nil {
+		if in.State == order.Refused {
+			return order.Placement{}, err
+		}
+		return order.Placement{Intent: in}, nil // accepted, and nothing to be learnt now
+	}
+	if err := s.lanes.reserve(s.patience(ctx)); err != nil {
+		if in.State == order.Refused {
+			return order.Placement{}, err
+		}
+		return order.Placement{Intent: in}, nil
+	}
+	t := newTicket(in)
+	s.lanes.push(t)
+	return s.await(ctx, t)
+}
 
-	now := s.now()
-	lease := store.Lease{Token: s.cfg.NewToken(), Now: now, Until: now.Add(s.cfg.PlaceBudget + leaseMargin)}
-	claimed, ok, err := s.mirror.ClaimIntent(ctx, in.TenantID, in.ID, lease)
-	switch {
-	case err != nil:
-		return order.Placement{}, outcomeUnknown(err) // if the claim was written, its lease runs out and the resolver comes
-	case ok:
-		return s.carry(ctx, claimed)
-	}
+// carried reports whether somebody carries the intent at this moment.
+func (s *Service) carried(in order.Intent) bool {
+	return in.State != order.Refused && in.LeaseToken != "" && s.now().Before(in.LeaseUntil)
+}
 
-	stored, err := s.mirror.Intent(ctx, in.TenantID, in.Source, in.Key)
-	if err == nil && (stored.State == order.Placed || stored.State == order.Rejected) {
-		return s.replay(ctx, stored, fingerprint)
-	}
-	return order.Placement{}, order.Errorf(order.Conflict, "key_in_flight",
+func keyInFlight() *order.Error {
+	return order.Errorf(order.Conflict, "key_in_flight",
 		"An order with this Idempotency-Key is being placed at this moment. Try again in a second for its outcome.").RetryIn(time.Second)
 }
 
-// Intent returns the intent of a key of the caller's own source, or, for operators, of any source.
-func (s *Service) Intent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error) {
-	if source == "" {
-		source = caller.Source
+// admitToERP refuses what would only be refused later, while the ERP is left alone.
+func (s *Service) admitToERP() *order.Error {
+	if s.erp.BreakerState() != breakerOpen {
+		return nil
 	}
-	if source != caller.Source && caller.Role != order.RoleOperator {
-		return order.Intent{}, order.Errorf(order.NotFound, "intent_not_found", "No intent with this key exists.")
+	s.metrics.shed.WithLabelValues("breaker_open").Inc()
+	return erpResting(nil)
+}
+
+// insist repeats a write of the database until it is known what became of it, or ctx ends.
+func (s *Service) insist(ctx context.Context, write func() error) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := write()
+		if err == nil || !errors.Is(err, store.ErrUnknown) && !errors.Is(err, store.ErrUnavailable) {
+			return err
+		}
+		if sleep(ctx, wait) != nil {
+			return err
+		}
 	}
-	in, err := s.mirror.Intent(ctx, s.tenant.ID, source, key)
-	if err != nil {
-		return order.Intent{}, databaseUnavailable(err)
-	}
-	return in, nil
 }
 
 // sleep waits for d, or until ctx ends.

@@ -112,8 +112,9 @@ func TestLostAnswersNeverMakeASecondOrder(t *testing.T) {
 		{"answer cut in half", sandbox.Fault{Kind: sandbox.CutAnswer, Times: 1}, false},
 		{"fault after the commit", sandbox.Fault{Kind: sandbox.FaultAfterCommit, Times: 1}, false},
 		{"bad gateway after the commit", sandbox.Fault{Kind: sandbox.ServerErrorAfterCommit, Times: 1}, false},
-		{"closed twice", sandbox.Fault{Kind: sandbox.DropAnswer, Times: 2}, true},
-		{"hangs after the commit", sandbox.Fault{Kind: sandbox.HangAfterCommit, Times: 1}, true},
+		{"closed twice", sandbox.Fault{Kind: sandbox.DropAnswer, Times: 2}, false},
+		{"hangs after the commit", sandbox.Fault{Kind: sandbox.HangAfterCommit, Times: 1}, false},
+		{"closed three times", sandbox.Fault{Kind: sandbox.DropAnswer, Times: 3}, true},
 		{"commits after everybody gave up", sandbox.Fault{Kind: sandbox.LateCommit, Times: 2, Delay: 700 * time.Millisecond}, true},
 		{"a page of a proxy", sandbox.Fault{Kind: sandbox.HTML, Times: 2}, true},
 		{"a bomb", sandbox.Fault{Kind: sandbox.GzipBomb, Times: 2}, true},
@@ -137,7 +138,7 @@ func TestLostAnswersNeverMakeASecondOrder(t *testing.T) {
 			require.Nil(t, placed.Order, "nobody can know yet")
 			require.Equal(t, order.Sending, b.intent(t, "k1").State)
 
-			b.clock.advance(2 * time.Minute)
+			b.later(2 * time.Minute)
 			require.Eventually(t, func() bool {
 				_, err := b.ResolveDue(t.Context())
 				return err == nil && b.intent(t, "k1").State == order.Placed
@@ -156,7 +157,7 @@ func TestLostAnswersNeverMakeASecondOrder(t *testing.T) {
 func TestRetryOfTheCallerResolvesWhatIsInDoubt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.DropAnswer, Times: 2})
+	b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.DropAnswer, Times: 3})
 	placed, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
 	require.NoError(t, err)
 	require.Nil(t, placed.Order)
@@ -179,7 +180,7 @@ func TestERPDownIsNotAccepted(t *testing.T) {
 	require.Positive(t, e.RetryAfter)
 
 	require.NoError(t, b.sandbox.SetDown(false))
-	b.clock.advance(time.Hour)
+	b.later(time.Hour)
 	n, err := b.ResolveDue(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, n, "what was not accepted must never be placed by itself")
@@ -228,12 +229,12 @@ func TestRejectionAfterALostAnswerIsNotFinalAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, placed.Order)
 
-	b.clock.advance(10 * time.Second)
+	b.later(10 * time.Second)
 	_, err = b.ResolveDue(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, order.Sending, b.intent(t, "k1").State, "the first call may still commit")
 
-	b.clock.advance(2 * b.cfg.TransactionLimit)
+	b.later(2 * b.cfg.TransactionLimit)
 	_, err = b.ResolveDue(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, order.Rejected, b.intent(t, "k1").State, "no transaction lives that long")
@@ -244,14 +245,14 @@ func TestRejectionAfterALostAnswerIsNotFinalAtOnce(t *testing.T) {
 func TestERPDownForLongAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.HangAfterCommit, Times: 1})
+	b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.HangAfterCommit, Times: 2})
 	placed, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
 	require.NoError(t, err)
 	require.Nil(t, placed.Order)
 
 	require.NoError(t, b.sandbox.SetDown(true))
 	for range 3 {
-		b.clock.advance(time.Hour)
+		b.later(time.Hour)
 		_, err = b.ResolveDue(t.Context())
 		require.NoError(t, err)
 		placed, err = b.Place(t.Context(), portal, "k1", request("PO-1"))
@@ -270,13 +271,13 @@ func TestProductArchivedAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	for _, major := range []int{14, 19} {
 		b := setupWith(t, major)
-		b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.DropAnswer, Times: 2})
+		b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.DropAnswer, Times: 3})
 		placed, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
 		require.NoError(t, err)
 		require.Nil(t, placed.Order)
 
 		b.people(t, "product.product", "write", []any{productIDs(t, b, "E-COM07")[0]}, map[string]any{"active": false})
-		b.clock.advance(2*b.cfg.TransactionLimit + time.Minute)
+		b.later(2*b.cfg.TransactionLimit + time.Minute)
 		_, err = b.ResolveDue(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, order.Placed, b.intent(t, "k1").State, "Odoo %d", major)
@@ -300,8 +301,8 @@ func TestDatabaseFailures(t *testing.T) {
 		{"lost the connection, had written", map[string][]failure{"InsertIntent": {committed}}, "", true, order.Placed},
 		{"lost the connection and stays away", map[string][]failure{"InsertIntent": slices.Repeat([]failure{unknown}, 20)}, "outcome_unknown", false, ""},
 		{"lost the connection, then refuses", map[string][]failure{"InsertIntent": append([]failure{committed}, slices.Repeat([]failure{unavailable}, 20)...)}, "outcome_unknown", false, order.Sending},
-		{"down after the ERP", map[string][]failure{"PlaceIntent": {unavailable}}, "", false, order.Sending},
-		{"lost after the ERP, had written", map[string][]failure{"PlaceIntent": {committed}}, "", true, order.Placed},
+		{"down after the ERP", map[string][]failure{"PlaceIntents": {unavailable}}, "", false, order.Sending},
+		{"lost after the ERP, had written", map[string][]failure{"PlaceIntents": {committed}}, "", true, order.Placed},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -330,7 +331,7 @@ func TestDatabaseFailures(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, test.left, in.State)
 			if in.State == order.Sending { // a crash would leave the same; the resolver takes it up when the lease is over
-				b.clock.advance(10 * time.Minute)
+				b.later(10 * time.Minute)
 				_, err := b.ResolveDue(t.Context())
 				require.NoError(t, err)
 				require.Equal(t, order.Placed, b.intent(t, "k1").State)
@@ -344,7 +345,7 @@ func TestDatabaseFailures(t *testing.T) {
 func TestRefusalIsToldOnlyOnceStored(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *ordersync.Config) {
-		cfg.Mirror = &failingMirror{Mirror: cfg.Mirror, fails: map[string][]failure{"CloseIntent": {{err: store.ErrUnavailable}}}}
+		cfg.Mirror = &failingMirror{Mirror: cfg.Mirror, fails: map[string][]failure{"EndAttempts": {{err: store.ErrUnavailable}}}}
 	})
 	require.NoError(t, b.Sync(t.Context()))
 	_, err := b.erp.Precision(t.Context())
@@ -355,7 +356,7 @@ func TestRefusalIsToldOnlyOnceStored(t *testing.T) {
 	require.Nil(t, placed.Order)
 
 	require.NoError(t, b.sandbox.SetDown(false))
-	b.clock.advance(10 * time.Minute)
+	b.later(10 * time.Minute)
 	_, err = b.ResolveDue(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, order.Placed, b.intent(t, "k1").State)
@@ -367,7 +368,7 @@ func TestInFlightKeyIsNotCarriedTwice(t *testing.T) {
 	b := setup(t)
 	in := order.Intent{
 		TenantID: b.cfg.Tenant.ID, Source: "portal", Key: "k1", State: order.Sending, Caller: "shop",
-		LeaseToken: "another process", LeaseUntil: b.clock.Now().Add(time.Minute), Attempts: 1,
+		LeaseToken: "another process", LeaseUntil: b.clock.Now().Add(store.LeaseLasts), Attempts: 1,
 		NextAttemptAt: b.clock.Now(), CreatedAt: b.clock.Now(), UpdatedAt: b.clock.Now(),
 		Request: request("PO-1"), Plan: order.Plan{PartnerID: 9},
 	}
@@ -382,7 +383,7 @@ func TestInFlightKeyIsNotCarriedTwice(t *testing.T) {
 	require.Zero(t, n)
 	require.Empty(t, b.erpOrders(t, "PO-1"))
 
-	b.clock.advance(2 * time.Minute) // the other process crashed
+	b.later(2 * time.Minute) // the other process crashed
 	placed, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
 	require.NoError(t, err)
 	require.NotNil(t, placed.Order)

@@ -37,9 +37,7 @@ func erpUnavailable(err error) *order.Error {
 			"The ERP does not let the gateway in. Its operators must look at this; `ordergate doctor` says what is wrong. Nothing was accepted or changed.").
 			RetryIn(time.Minute).Because(err)
 	case odoo.BreakerOpen:
-		return order.Errorf(order.Unavailable, "erp_unavailable",
-			"The ERP has failed repeatedly and is being left alone for a moment. Nothing was accepted or changed; try again, with the same key if there is one.").
-			RetryIn(10 * time.Second).Because(err)
+		return erpResting(err)
 	default:
 		return order.Errorf(order.Unavailable, "erp_unavailable",
 			"The ERP cannot be reached. Nothing was accepted or changed; try again, with the same key if there is one.").
@@ -47,11 +45,24 @@ func erpUnavailable(err error) *order.Error {
 	}
 }
 
+// breakerOpen is the state in which the ERP is left alone.
+const breakerOpen = "open"
+
+// erpResting is the 503 of what is not even tried while the ERP is left alone.
+func erpResting(cause error) *order.Error {
+	return order.Errorf(order.Unavailable, "erp_unavailable",
+		"The ERP has failed repeatedly and is being left alone for a moment. Nothing was accepted or changed; try again, with the same key if there is one.").
+		RetryIn(10 * time.Second).Because(cause)
+}
+
 // unavailable turns a failed call of either side into the 503 of one that left no order behind.
 func unavailable(err error) *order.Error {
 	var fromERP *odoo.Error
 	if errors.As(err, &fromERP) {
 		return erpUnavailable(err)
+	}
+	if errors.Is(err, errHalted) {
+		return waitTooLong(0)
 	}
 	return order.Errorf(order.Unavailable, "database_unavailable",
 		"The gateway's database cannot be reached. Nothing was accepted or changed; try again.").RetryIn(5 * time.Second).Because(err)
@@ -72,6 +83,10 @@ func rejection(err error) *order.Error {
 	if errors.Is(err, errDeleted) {
 		return order.Errorf(order.Unprocessable, "deleted_in_erp",
 			"The order was placed and then deleted in the ERP before the gateway could read it back. It is not placed again.").Because(err)
+	}
+	var judged *order.Error // an order that could only be judged when its turn came
+	if errors.As(err, &judged) && judged.Kind == order.Unprocessable {
+		return judged
 	}
 	var e *odoo.Error
 	if !errors.As(err, &e) {

@@ -107,7 +107,7 @@ func TestNewCustomerIsCreatedOnce(t *testing.T) {
 func TestLostAnswerForThePartnerLeavesNoDoubtAboutTheOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.sandbox.Misbehave(sandbox.Fault{Method: "res.partner.load", Kind: sandbox.DropAnswer, Times: 1})
+	b.sandbox.Misbehave(sandbox.Fault{Method: "res.partner.load", Kind: sandbox.DropAnswer, Times: 2})
 	newcomer := func(r *order.Request) {
 		r.Customer = order.CustomerRef{Ref: "u-18", Name: "Bob", Email: "bob@example.com"}
 	}

@@ -2,53 +2,56 @@ package ordersync
 
 import (
 	"context"
-	"errors"
-	"time"
+	"sync/atomic"
 
-	"ordergate/store"
+	"golang.org/x/sync/errgroup"
+
+	"ordergate/failpoint"
 )
 
 // resolverBatch bounds how many intents one round of the resolver takes up.
-const resolverBatch = 50
+const resolverBatch = 200
 
 // ResolveDue takes up the intents that nobody carries and whose time has come: those in doubt, and those that a crash
-// left behind. It returns how many it carried.
+// left behind. Each goes alone, and not many at a time: its order may be what the ERP cannot cope with, or be held up there
+// by an earlier attempt that still runs. It returns how many it took up. While the ERP is left alone it does nothing.
 func (s *Service) ResolveDue(ctx context.Context) (int, error) {
+	if s.erp.BreakerState() == breakerOpen {
+		return 0, nil
+	}
 	ids, err := s.mirror.DueIntents(ctx, s.tenant.ID, s.now(), resolverBatch)
 	if err != nil {
 		return 0, err
 	}
-	carried := 0
+	var group errgroup.Group
+	group.SetLimit(s.cfg.Lanes)
+	var taken atomic.Int64
 	for _, id := range ids {
-		if ctx.Err() != nil {
-			return carried, ctx.Err()
+		if ctx.Err() != nil || s.erp.BreakerState() == breakerOpen {
+			break
 		}
-		now := s.now()
-		lease := store.Lease{Token: s.cfg.NewToken(), Now: now, Until: now.Add(s.cfg.PlaceBudget + leaseMargin)}
-		in, ok, err := s.mirror.ClaimIntent(ctx, s.tenant.ID, id, lease)
-		switch {
-		case errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown):
-			return carried, err
-		case err != nil: // this one cannot be read; it must not keep the others waiting
-			s.log.ErrorContext(ctx, "an intent cannot be taken up", "intent", id, "error", err)
-			s.metrics.resolved.WithLabelValues("unreadable").Inc()
-			continue
-		}
-		if !ok {
-			continue // another process was faster
-		}
-		placement, err := s.carry(ctx, in)
-		carried++
-		result := "in_doubt"
-		switch {
-		case err != nil:
-			result = "rejected"
-		case placement.Order != nil:
-			result = "placed"
-		}
-		s.metrics.resolved.WithLabelValues(result).Inc()
-		s.log.InfoContext(ctx, "resolved an intent", "key", in.Key, "source", in.Source, "attempt", in.Attempts,
-			"result", result, "age", s.now().Sub(in.CreatedAt).Round(time.Second).String())
+		group.Go(func() error {
+			if sent, _ := s.carry(s.claimDue(ctx, id)); sent {
+				taken.Add(1)
+			}
+			return nil
+		})
 	}
-	return carried, nil
+	_ = group.Wait() // the functions above return nil
+	return int(taken.Load()), ctx.Err()
+}
+
+// claimDue takes the lease of one intent in doubt.
+func (s *Service) claimDue(ctx context.Context, id int64) (token string, attempts []*attempt) {
+	lease := s.leases.begin()
+	claimed, err := s.mirror.ClaimIntents(ctx, s.tenant.ID, []int64{id}, lease)
+	if err != nil {
+		s.log.ErrorContext(ctx, "an intent cannot be taken up", "intent", id, "error", err)
+		s.metrics.resolved.WithLabelValues("unreadable").Inc()
+	}
+	for _, in := range claimed {
+		attempts = append(attempts, &attempt{in: in, alone: in.UnknownAt.IsZero()})
+	}
+	failpoint.Hit(failpoint.ResolverHeld)
+	return lease.Token, attempts
 }

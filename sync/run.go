@@ -13,9 +13,11 @@ const (
 	resolveInterval = time.Second
 	// measureInterval is how often the gauges are brought up to date: oftener than anybody scrapes them.
 	measureInterval = 5 * time.Second
+	// purgeInterval is how often intents are deleted that are older than their keys are kept.
+	purgeInterval = time.Hour
 )
 
-// Run keeps the mirror up to date and brings intents in doubt to their end, until ctx ends; it returns when both have
+// Run keeps the mirror up to date and brings intents in doubt to their end, until ctx ends; it returns when all of it has
 // stopped. Failures are logged and tried again: an ERP that is down must not end the gateway.
 func (s *Service) Run(ctx context.Context) {
 	var group errgroup.Group
@@ -28,6 +30,14 @@ func (s *Service) Run(ctx context.Context) {
 			_, err := s.ResolveDue(ctx)
 			return err
 		})
+		return nil
+	})
+	group.Go(func() error {
+		s.every(ctx, resolveInterval, "queue", s.drainBacklog)
+		return nil
+	})
+	group.Go(func() error {
+		s.every(ctx, purgeInterval, "purge", s.Purge)
 		return nil
 	})
 	group.Go(func() error {

@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -33,8 +34,20 @@ type Config struct {
 	ReadBudget time.Duration
 	// SyncInterval is how often changes are brought in the background. Default 15 s.
 	SyncInterval time.Duration
-	// PlaceBudget bounds one attempt to place an order, from its intent to its answer. Default 25 s.
+	// PlaceBudget bounds how long a caller waits for its order to be placed, and how long one attempt may take. Default 25 s.
 	PlaceBudget time.Duration
+	// BatchSize is how many orders go to the ERP in one call, at most. Default 20.
+	BatchSize int
+	// Lanes is how many such calls are under way at once, at most. Default 2.
+	Lanes int
+	// MaxQueue is how many requests may wait for a lane. Default 200.
+	MaxQueue int
+	// MaxBacklog is how many orders may be queued in the database. Default 100,000.
+	MaxBacklog int
+	// MaxStrikes is how often the ERP, while it works, may have no clear answer to an order before it is parked. Default 10.
+	MaxStrikes int
+	// KeepKeys is how long the intents that ended, and with them their keys, are kept. Default 30 days.
+	KeepKeys time.Duration
 	// TransactionLimit is Odoo's longest transaction (its limit_time_real is 120 s by default): how long after a lost
 	// answer an order may still appear, and how far back a sync must look. Default 150 s.
 	TransactionLimit time.Duration
@@ -49,6 +62,10 @@ type Service struct {
 	log     *slog.Logger
 	now     func() time.Time
 	metrics *metrics
+
+	lanes   lanes
+	leases  leases
+	backlog backlog
 
 	shared     sharedSync
 	impossible idSet
@@ -86,6 +103,12 @@ func New(cfg Config) (*Service, error) {
 	setDefault(&cfg.ReadBudget, 2*time.Second)
 	setDefault(&cfg.SyncInterval, 15*time.Second)
 	setDefault(&cfg.PlaceBudget, 25*time.Second)
+	setDefault(&cfg.BatchSize, 20)
+	setDefault(&cfg.Lanes, 2)
+	setDefault(&cfg.MaxQueue, 200)
+	setDefault(&cfg.MaxBacklog, 100_000)
+	setDefault(&cfg.MaxStrikes, 10)
+	setDefault(&cfg.KeepKeys, 30*24*time.Hour)
 	setDefault(&cfg.TransactionLimit, 150*time.Second)
 
 	s := &Service{
@@ -93,18 +116,23 @@ func New(cfg Config) (*Service, error) {
 		log: cfg.Logger.With("tenant", cfg.Tenant.Name),
 	}
 	s.life, s.cancel = context.WithCancel(context.Background())
-	s.metrics = newMetrics(cfg.Registerer, cfg.Tenant.Name)
+	s.lanes = lanes{service: s, capacity: cfg.MaxQueue, pace: newPace(cfg.BatchSize, cfg.Lanes, cfg.PlaceBudget/5)}
+	s.leases = leases{service: s, until: map[string]time.Time{}}
+	s.backlog = backlog{most: int64(cfg.MaxBacklog)}
+	s.metrics = newMetrics(cfg, &s.lanes)
 	return s, nil
 }
 
-func setDefault(d *time.Duration, value time.Duration) {
-	if *d <= 0 {
-		*d = value
+func setDefault[T cmp.Ordered](field *T, value T) {
+	var zero T
+	if *field <= zero {
+		*field = value
 	}
 }
 
 // Close ends what runs on behalf of past requests and waits for it. Call it after the last request was answered.
 func (s *Service) Close() {
+	s.lanes.close()
 	s.cancel()
 	s.work.Wait()
 }

@@ -105,6 +105,12 @@ func (b *bundle) client(t *testing.T, user, password string) *odoo.Client {
 	return c
 }
 
+// later moves the clocks of gateway and ERP ahead.
+func (b *bundle) later(d time.Duration) {
+	b.clock.advance(d)
+	b.erpClock.advance(d)
+}
+
 // people does something in the ERP as its users do, past the gateway.
 func (b *bundle) people(t *testing.T, model, method string, args ...any) any {
 	t.Helper()
@@ -209,13 +215,24 @@ func (m *failingMirror) InsertIntent(ctx context.Context, in *order.Intent) erro
 	return m.run("InsertIntent", func() error { return m.Mirror.InsertIntent(ctx, in) })
 }
 
-func (m *failingMirror) CloseIntent(ctx context.Context, tenantID, id int64, token string, state order.IntentState, failure *order.Error) error {
-	return m.run("CloseIntent", func() error { return m.Mirror.CloseIntent(ctx, tenantID, id, token, state, failure) })
+func (m *failingMirror) EndAttempts(ctx context.Context, tenantID int64, token string, ends []store.End) (ids []int64, err error) {
+	err = m.run("EndAttempts", func() error { ids, err = m.Mirror.EndAttempts(ctx, tenantID, token, ends); return err })
+	return ids, err
 }
 
-func (m *failingMirror) PlaceIntent(ctx context.Context, in *order.Intent, s order.Snapshot, entries []order.HistoryEntry) (o order.Order, err error) {
-	err = m.run("PlaceIntent", func() error { o, err = m.Mirror.PlaceIntent(ctx, in, s, entries); return err })
-	return o, err
+func (m *failingMirror) PlaceIntents(ctx context.Context, tenantID int64, token string, placed []store.Placed) (orders map[int64]order.Order, err error) {
+	err = m.run("PlaceIntents", func() error { orders, err = m.Mirror.PlaceIntents(ctx, tenantID, token, placed); return err })
+	return orders, err
+}
+
+func (m *failingMirror) ClaimIntents(ctx context.Context, tenantID int64, ids []int64, lease store.Lease) (claimed []order.Intent, err error) {
+	err = m.run("ClaimIntents", func() error { claimed, err = m.Mirror.ClaimIntents(ctx, tenantID, ids, lease); return err })
+	return claimed, err
+}
+
+func (m *failingMirror) CloseQueued(ctx context.Context, tenantID, id int64, token string, f *order.Error) (closed bool, err error) {
+	err = m.run("CloseQueued", func() error { closed, err = m.Mirror.CloseQueued(ctx, tenantID, id, token, f); return err })
+	return closed, err
 }
 
 func (m *failingMirror) Intent(ctx context.Context, tenantID int64, source, key string) (in order.Intent, err error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"ordergate/failpoint"
 	"ordergate/odoo"
 	"ordergate/order"
 	"ordergate/store"
@@ -27,7 +28,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (*store.Store
 	if f.Database == "" {
 		return nil, errors.New("no database given: set --database or ORDERGATE_DATABASE to sqlite:FILE or mysql://user:password@host:port/database")
 	}
-	return store.Open(ctx, f.Database, store.Options{Logger: log})
+	return store.Open(ctx, f.Database, store.Options{Logger: log, Clock: failpoint.Now})
 }
 
 // openMigrated opens the database for a command that is run by hand, and refuses one of an older schema.
@@ -171,7 +172,7 @@ func (f tenantFlags) client(t tenantConfig, log *slog.Logger, registerer prometh
 	}
 	client, err := odoo.New(odoo.Config{
 		Tenant: t.Name, URL: t.Odoo.URL, Database: t.Odoo.Database, User: t.Odoo.User, Password: secret,
-		CallTimeout: f.OdooTimeout, MaxConnections: f.OdooConnections, Logger: log, Registerer: registerer,
+		CallTimeout: f.OdooTimeout, MaxConnections: f.OdooConnections, Logger: log, Registerer: registerer, Clock: failpoint.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tenant %s: %w (an address is like https://odoo.example.com)", t.Name, err)

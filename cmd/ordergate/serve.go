@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"ordergate/failpoint"
 	"ordergate/gateway"
 	"ordergate/migrations"
 	"ordergate/odoo/sandbox"
@@ -32,6 +33,12 @@ type serveCommand struct {
 	Sandbox        bool          `env:"ORDERGATE_SANDBOX" help:"Serve a built-in stand-in for Odoo with a small catalogue, on a temporary database."`
 	Freshness      time.Duration `env:"ORDERGATE_FRESHNESS" default:"5s" help:"How old a listing may be before changes are brought from Odoo first."`
 	SyncInterval   time.Duration `env:"ORDERGATE_SYNC_INTERVAL" default:"15s" help:"How often changes are brought in the background."`
+	PlaceBudget    time.Duration `env:"ORDERGATE_PLACE_BUDGET" default:"25s" help:"How long a caller waits for its order to be placed."`
+	BatchSize      int           `env:"ORDERGATE_BATCH_SIZE" default:"20" help:"Orders that go to Odoo in one call, at most."`
+	Lanes          int           `env:"ORDERGATE_LANES" default:"2" help:"Such calls that are under way at once, at most; not more than Odoo has workers for."`
+	MaxQueue       int           `env:"ORDERGATE_MAX_QUEUE" default:"200" help:"Requests that may wait for such a call; more are refused."`
+	MaxBacklog     int           `env:"ORDERGATE_MAX_BACKLOG" default:"100000" help:"Orders that may be queued in the database (Prefer: respond-async); more are refused."`
+	KeepKeys       time.Duration `env:"ORDERGATE_KEEP_KEYS" default:"720h" help:"How long idempotency keys and their outcomes are kept after the end."`
 	RateLimit      float64       `env:"ORDERGATE_RATE_LIMIT" default:"50" help:"Requests a second that one API key may make."`
 	TrustedProxies []string      `env:"ORDERGATE_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Reverse proxies whose X-Forwarded-For is believed."`
 	LogFormat      string        `env:"ORDERGATE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
@@ -96,7 +103,10 @@ func (c serveCommand) services(ctx context.Context, db *store.Store, log *slog.L
 	for _, t := range tenants {
 		s, err := c.tenantFlags.open(ctx, db, t, func(cfg *ordersync.Config) {
 			cfg.Logger, cfg.Registerer = log, registry
+			cfg.Clock = failpoint.Now
 			cfg.Freshness, cfg.SyncInterval = c.Freshness, c.SyncInterval
+			cfg.PlaceBudget, cfg.BatchSize, cfg.Lanes = c.PlaceBudget, c.BatchSize, c.Lanes
+			cfg.MaxQueue, cfg.MaxBacklog, cfg.KeepKeys = c.MaxQueue, c.MaxBacklog, c.KeepKeys
 		})
 		if err != nil {
 			return nil, err
@@ -125,7 +135,9 @@ func (c serveCommand) handler(db *store.Store, services []service, log *slog.Log
 					return errors.New("the circuit breaker is " + state)
 				}
 				return nil
-			}})
+			}},
+			gateway.Check{Name: "queue" + suffix, Run: s.CheckQueue},
+			gateway.Check{Name: "intents" + suffix, Run: s.CheckIntents})
 	}
 	return gateway.New(gateway.Config{
 		Services: byTenant, Keys: db, Checks: checks, Logger: log, Registry: registry, Version: version,

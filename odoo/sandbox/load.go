@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"errors"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -28,23 +30,35 @@ func callLoad(e *env, m *model, a arguments) (any, error) {
 		rows[i] = row
 	}
 	savepoint := len(e.undo)
-	for from, number := 0, 0; from < len(rows); number++ {
+	var batch []extracted
+	for from := 0; from < len(rows); {
 		to := from + 1
 		for to < len(rows) && l.continues(rows[to]) {
 			to++
 		}
-		if err := l.loadRecord(rows[from:to], from, number); err != nil {
-			return nil, err
-		}
+		at := position{from, to - 1, len(batch)}
+		externalID, values, bad := l.convertRecord(rows[from:to], at)
+		l.failed = l.failed || bad
+		batch = append(batch, extracted{at, externalID, values})
 		from = to
 	}
-	var ids any = l.ids
-	if l.failed {
-		e.rollback(savepoint)
-		clear(e.stale)
-		ids = false
+	ids, err := l.flush(batch, savepoint)
+	if err != nil {
+		return nil, err
 	}
-	return record{{"ids", ids}, {"messages", l.messages}, {"nextrow", 0}}, nil
+	var answer any = ids
+	if l.failed {
+		l.rollback(savepoint)
+		answer = false
+	}
+	return record{{"ids", answer}, {"messages", l.messages}, {"nextrow", 0}}, nil
+}
+
+// extracted is a record as its rows give it.
+type extracted struct {
+	at         position
+	externalID string
+	values     map[string]any
 }
 
 // column is one of the header: a field of the record, or, with sub, a field of its one2many records.
@@ -59,7 +73,6 @@ type loader struct {
 	env      *env
 	model    *model
 	columns  []column
-	ids      []int64
 	messages []record
 	failed   bool
 }
@@ -118,20 +131,79 @@ func (l *loader) continues(row []any) bool {
 	return nested
 }
 
-// loadRecord imports one record, which spans rows. Only an error of the program is returned; what is wrong with the
-// data becomes a message.
-func (l *loader) loadRecord(rows [][]any, from, number int) error {
-	e := l.env
-	at := position{from, from + len(rows) - 1, number}
-	externalID, values, bad := l.convertRecord(rows, at)
-	l.failed = l.failed || bad
-	savepoint := len(e.undo)
-	id, err := l.apply(externalID, values)
-	if err == nil {
-		l.ids = append(l.ids, id)
-		return nil
+// flush makes the records together, or, where that fails, one by one, to find out which of them are to blame. Only an
+// error of the program is returned; what is wrong with the data becomes a message.
+func (l *loader) flush(batch []extracted, savepoint int) ([]int64, error) {
+	ids, together := l.applyAll(batch)
+	if together == nil {
+		return ids, nil
 	}
-	e.rollback(savepoint)
+	l.rollback(savepoint)
+	ids = nil
+	errorsFound := 0
+	for i, x := range batch {
+		before := len(l.env.undo)
+		id, err := l.apply(x.externalID, x.values)
+		if err == nil {
+			ids = append(ids, id)
+			continue
+		}
+		l.rollback(before)
+		if err := l.report(x.at, err); err != nil {
+			return nil, err
+		}
+		errorsFound++
+		if errorsFound >= maxErrors && errorsFound*10 >= i+1 {
+			l.messages = append(l.messages, record{{"type", "warning"}, {"message", interrupted}})
+			break
+		}
+	}
+	if errorsFound > 0 {
+		l.blameFirst(batch[0].at, together)
+	}
+	return ids, nil
+}
+
+// load stops to look for errors at some point.
+const (
+	maxErrors   = 10
+	interrupted = "Found more than 10 errors and more than one error per 10 records, interrupted to avoid showing too many errors."
+)
+
+func (l *loader) applyAll(batch []extracted) ([]int64, error) {
+	ids := make([]int64, 0, len(batch))
+	for _, x := range batch {
+		id, err := l.apply(x.externalID, x.values)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// blameFirst puts before all messages what went wrong when the records were made together, unless one of them says just
+// that. It names the first record, whichever it was. Old versions do not do so.
+func (l *loader) blameFirst(at position, together error) {
+	var f *fault
+	if l.env.major < 17 || !errors.As(together, &f) || f.code == codeProgram {
+		return
+	}
+	blame := l.refusal(at, f.text)
+	if !slices.ContainsFunc(l.messages, func(m record) bool { return reflect.DeepEqual(m, blame) }) {
+		l.messages = slices.Insert(l.messages, 0, blame)
+	}
+}
+
+// rollback undoes what was done since a savepoint. load is the first thing in its transaction, so that nothing else has
+// orders whose amounts are still to be computed.
+func (l *loader) rollback(savepoint int) {
+	l.env.rollback(savepoint)
+	clear(l.env.stale)
+}
+
+// report makes a message of an error in the data, and returns others.
+func (l *loader) report(at position, err error) error {
 	var required *requiredError
 	var constraint *constraintError
 	var surprise *unexpected
@@ -141,7 +213,7 @@ func (l *loader) loadRecord(rows [][]any, from, number int) error {
 		l.refuse(at, required.message, member{"field", required.field})
 	case errors.As(err, &constraint):
 		l.refuse(at, constraint.message)
-	case errors.As(err, &f) && f.code == codeAccess && e.major < 17:
+	case errors.As(err, &f) && f.code == codeAccess && l.env.major < 17:
 		l.refuse(at, (&unexpected{"<class 'odoo.exceptions.AccessError'>: " + f.text}).Error(), resolveOthers)
 	case errors.As(err, &surprise):
 		l.refuse(at, surprise.Error(), resolveOthers)
@@ -172,8 +244,11 @@ func (p position) rows() record { return record{{"from", p.from}, {"to", p.to}} 
 // refuse reports a record that the database or the model would not take.
 func (l *loader) refuse(at position, message string, more ...member) {
 	l.failed = true
-	l.messages = append(l.messages, slices.Concat(record{
-		{"rows", at.rows()}, {"record", at.record}, {"type", "error"}, {"message", message}}, more))
+	l.messages = append(l.messages, l.refusal(at, message, more...))
+}
+
+func (l *loader) refusal(at position, message string, more ...member) record {
+	return slices.Concat(record{{"rows", at.rows()}, {"record", at.record}, {"type", "error"}, {"message", message}}, more)
 }
 
 // complain reports a cell that cannot be understood.
@@ -285,6 +360,7 @@ func (l *loader) apply(externalID string, values map[string]any) (int64, error) 
 			return existing.id, nil
 		}
 	}
+	values = maps.Clone(values) // they may be applied once more
 	children := map[*field][]child{}
 	for name, v := range values {
 		f := m.byName[name]
@@ -368,7 +444,8 @@ func (l *loader) applyChild(f *field, parent int64, c child, noupdate bool) erro
 // bindLoaded gives a new record its external id, if it was given one that is free.
 func (e *env) bindLoaded(externalID string, m *model, id int64, noupdate bool) error {
 	if strings.Contains(externalID, " ") {
-		return userError("new row for relation \"ir_model_data\" violates check constraint \"ir_model_data_name_nospaces\"\n")
+		const message = "new row for relation \"ir_model_data\" violates check constraint \"ir_model_data_name_nospaces\"\n"
+		return &constraintError{message, userError(message)}
 	}
 	if _, _, _, taken := e.resolve(externalID); externalID != "" && !taken {
 		e.bind(externalID, m, id, noupdate)

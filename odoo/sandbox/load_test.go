@@ -121,6 +121,63 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 	})
 }
 
+// What went wrong with all records together is said before what is wrong with each, and of the first: since Odoo 17.
+func TestLoadOfManyNamesTheFirst(t *testing.T) {
+	majors(t, func(t *testing.T, major int) {
+		_, gateway, _ := start(t, sandbox.Options{Major: major})
+		rows := [][]string{{"og.a", "A"}, {"og.b", "B"}, {"og.c", "C"}}
+		blamed := func() (records list) {
+			answer := gateway.call(t, "res.country", "load", list{list{"id", "name"}, toRows(rows)}, protected).(dict)
+			require.Equal(t, false, answer["ids"])
+			for _, m := range answer["messages"].(list) {
+				records = append(records, m.(dict)["record"])
+			}
+			return records
+		}
+		require.Equal(t, list{int64(0), int64(1), int64(2)}, blamed(), "the first is at fault itself")
+		if major == 14 {
+			return
+		}
+		_, messages := gateway.load(t, "res.partner", []string{"id", "name"}, [][]string{{"og.p", "P"}}, protected)
+		require.Empty(t, messages)
+		answer := gateway.call(t, "sale.order", "load", list{toList(orderFields[:2]),
+			toRows([][]string{{"og.o1", "9"}, {"og.p", "9"}, {"og.o2", "9"}})}, protected).(dict)
+		require.Len(t, answer["messages"], 2)
+		for i, m := range answer["messages"].(list) {
+			require.EqualValues(t, i, m.(dict)["record"])
+			require.Contains(t, m.(dict)["message"], "For external id og.p")
+		}
+	})
+}
+
+func TestLoadStopsAfterTenErrors(t *testing.T) {
+	majors(t, func(t *testing.T, major int) {
+		_, gateway, _ := start(t, sandbox.Options{Major: major})
+		rows := make([][]string, 12)
+		for i := range rows {
+			rows[i] = []string{fmt.Sprintf("og.%d", i), ""}
+		}
+		ids, messages := gateway.load(t, "res.partner", []string{"id", "name"}, rows, protected)
+		require.Nil(t, ids)
+		require.Len(t, messages, 11)
+		require.Contains(t, messages[10], "interrupted to avoid showing too many errors")
+		_, messages = gateway.load(t, "res.partner", []string{"id", "name"}, rows[:9], protected)
+		require.Len(t, messages, 9)
+	})
+}
+
+func TestLoadRefusesOneIDForTwoLines(t *testing.T) {
+	majors(t, func(t *testing.T, major int) {
+		_, gateway, _ := start(t, sandbox.Options{Major: major})
+		rows := append(twoLines("good", "PO-good", "1"), twoLines("bad", "PO-bad", "1")...)
+		rows[3][3] = rows[2][3]
+		answer := gateway.call(t, "sale.order", "load", list{toList(orderFields), toRows(rows)}, protected).(dict)
+		require.Equal(t, false, answer["ids"])
+		messages := answer["messages"].(list)
+		require.EqualValues(t, 1, messages[len(messages)-1].(dict)["record"])
+	})
+}
+
 func toList(fields []string) list {
 	l := make(list, len(fields))
 	for i, f := range fields {

@@ -2,9 +2,11 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -22,6 +24,9 @@ const (
 	DropBefore             Kind = "drop before"               // close the connection, commit nothing
 	DropAnswer             Kind = "drop answer"               // commit, close the connection without an answer
 	CutAnswer              Kind = "cut answer"                // commit, close the connection in the middle of the answer
+	Reset                  Kind = "reset"                     // commit, reset the connection instead of an answer
+	SlowDrip               Kind = "slow drip"                 // commit, answer a byte every Fault.Delay, or every second
+	Fault1                 Kind = "fault 1"                   // fault 1 with a traceback, commit nothing
 	FaultAfterCommit       Kind = "fault after commit"        // commit, answer fault 1 as if the result could not be encoded
 	ServerError            Kind = "server error"              // HTTP 500, commit nothing
 	ServerErrorAfterCommit Kind = "server error after commit" // commit, HTTP 502
@@ -35,10 +40,11 @@ const (
 
 // Fault tells calls to fail. Faults are used in the order in which they were given.
 type Fault struct {
-	Method string // "sale.order.load", "authenticate"; empty for any
-	Kind   Kind
-	Times  int           // calls that it befalls; 0 is one, less than 0 is all until Behave
-	Delay  time.Duration // for Delay and LateCommit
+	Method   string // "sale.order.load", "authenticate"; empty for any
+	Matching string // only calls whose body, the XML, contains this, such as the external id of one order; empty for any
+	Kind     Kind
+	Times    int           // calls that it befalls; 0 is one, less than 0 is all until Behave
+	Delay    time.Duration // for Delay, SlowDrip and LateCommit
 }
 
 // Misbehave makes calls to come suffer a fault.
@@ -93,6 +99,13 @@ func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, f Fault, c ca
 		panic(http.ErrAbortHandler)
 	case CutAnswer:
 		cutAnswer(w, c.answer(start))
+	case Reset:
+		c.answer(start)
+		reset(w)
+	case SlowDrip:
+		s.drip(r.Context(), w, c.answer(start), cmp.Or(f.Delay, time.Second))
+	case Fault1:
+		writeXML(w, encodeFault(programError("KeyError", "'sandbox'")))
 	case FaultAfterCommit:
 		c.answer(start)
 		writeXML(w, encodeFault(unmarshalable()))
@@ -131,6 +144,37 @@ func (s *Server) hang(ctx context.Context) {
 	case <-s.stopped.Done():
 	}
 	panic(http.ErrAbortHandler)
+}
+
+// reset closes the connection so that the other end gets a TCP RST.
+func reset(w http.ResponseWriter) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := connection.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // a connection that is gone already needs no reset
+	}
+	_ = connection.Close()
+}
+
+// drip writes an answer byte by byte, until the client goes away or the server closes.
+func (s *Server) drip(ctx context.Context, w http.ResponseWriter, body []byte, every time.Duration) {
+	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for i := range body {
+		_, _ = w.Write(body[i : i+1])
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			panic(http.ErrAbortHandler)
+		case <-s.stopped.Done():
+			panic(http.ErrAbortHandler)
+		}
+	}
 }
 
 func cutAnswer(w http.ResponseWriter, body []byte) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ func TestMisbehaviour(t *testing.T) {
 		require.False(t, errors.As(err, &f), "%v", err)
 		require.True(t, errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "reset"), "%v", err)
 	}
+	isReset := func(t *testing.T, err error) { require.ErrorIs(t, err, syscall.ECONNRESET) }
 	isTimeout := func(t *testing.T, err error) { require.ErrorIs(t, err, context.DeadlineExceeded) }
 	for _, test := range []struct {
 		kind      sandbox.Kind
@@ -50,6 +52,9 @@ func TestMisbehaviour(t *testing.T) {
 		{sandbox.DropBefore, 0, isLost},
 		{sandbox.DropAnswer, 1, isLost},
 		{sandbox.CutAnswer, 1, isLost},
+		{sandbox.Reset, 1, isReset},
+		{sandbox.SlowDrip, 1, isTimeout},
+		{sandbox.Fault1, 0, isFault(1)},
 		{sandbox.FaultAfterCommit, 1, isFault(1)},
 		{sandbox.ServerError, 0, isStatus("500 Internal Server Error")},
 		{sandbox.ServerErrorAfterCommit, 1, isStatus("502 Bad Gateway")},
@@ -61,7 +66,7 @@ func TestMisbehaviour(t *testing.T) {
 			s.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: test.kind})
 			patience := gateway.http.Timeout
 			gateway.http.Timeout = 100 * time.Millisecond
-			if test.kind != sandbox.Hang && test.kind != sandbox.HangAfterCommit {
+			if test.kind != sandbox.Hang && test.kind != sandbox.HangAfterCommit && test.kind != sandbox.SlowDrip {
 				gateway.http.Timeout = patience
 			}
 			_, err := place(gateway, "k")
@@ -188,6 +193,17 @@ func TestFaultsAreMatchedAndCounted(t *testing.T) {
 	}
 	s.Behave()
 	require.NoError(t, version())
+
+	s.Misbehave(sandbox.Fault{Method: "sale.order.load", Matching: "og.poison_1", Kind: sandbox.Fault1, Times: -1})
+	_, err = place(gateway, "healthy")
+	require.NoError(t, err)
+	for range 2 {
+		_, err = place(gateway, "poison")
+		require.Equal(t, 1, faultOf(t, err).Code)
+		require.Contains(t, faultOf(t, err).String, "Traceback")
+	}
+	require.Zero(t, placed(t, gateway, "poison"))
+	s.Behave()
 
 	s.Misbehave(sandbox.Fault{Method: "authenticate", Kind: sandbox.WrongLogin})
 	for _, want := range []any{false, sandbox.UserID} {

@@ -235,6 +235,15 @@ func script(major int) []step {
 	lines := func(name string, n int) step {
 		return ask(name, "sale.order.line", "search_read", list{list{list{"order_id", "=", order(n)}}}, dict{"fields": lineRead, "order": "sequence asc, id asc"})
 	}
+	named, typed := []string{"id", "name"}, []string{"id", "name", "type"}
+	partner := func(key, name string) []string { return []string{"{tag}." + key, name} }
+	nameless := func(key string, n int) [][]string {
+		rows := make([][]string, n)
+		for i := range rows {
+			rows[i] = partner(fmt.Sprint(key, i), "")
+		}
+		return rows
+	}
 	row := func(key string, cells ...string) []string {
 		return append([]string{"{tag}." + key, "{partner}"}, cells...)
 	}
@@ -349,6 +358,18 @@ func script(major int) []step {
 		ask("confirm gone", "sale.order", "action_confirm", list{list{9999999}}, nil),
 		ask("delete", "sale.order", "unlink", list{list{order(0)}}, nil),
 		ask("deleted", "sale.order", "read", list{list{order(0)}, list{"name"}}, nil),
+		// many at a time
+		load("partners, some nameless", "res.partner", named, protected, partner("m1", "{tag} M1"), partner("m2", ""), partner("m3", "{tag} M3"), partner("m4", "")),
+		load("partners, many nameless", "res.partner", named, protected, nameless("n", 14)...),
+		load("partners, few nameless", "res.partner", named, protected, append([][]string{partner("m1", "{tag} M1")}, nameless("n", 9)...)...),
+		load("partners, two kinds of errors", "res.partner", typed, protected,
+			[]string{"{tag}.k1", "{tag} K1", "contact"}, []string{"{tag}.k2", "", "contact"}, []string{"{tag}.k3", "{tag} K3", "dock"}, []string{"{tag}.k4", "", "dock"}),
+		load("partners, none of them made", "res.partner", named[:1], protected, []string{"{tag}.m1"}, []string{"{tag}.m3"}),
+		load("no right to any", "res.country", []string{"id", "name"}, protected, []string{"{tag}.x", "Xland"}, []string{"{tag}.y", "Yland"}),
+		load("the id of a partner among those of orders", "sale.order", head, protected,
+			row("u1", "U1", "{tag}.u11", "{plain}", "1"), row("p", "U2", "{tag}.u21", "{plain}", "1"), row("u3", "U3", "{tag}.u31", "{plain}", "1")),
+		load("one id twice", "sale.order", head, protected, row("v", "V1", "{tag}.v1", "{plain}", "1"), row("w", "W", "{tag}.w1", "{plain}", "1"), row("v", "V2", "{tag}.v2", "{plain}", "2")),
+		load("known and new", "sale.order", head, protected, row("d", "D2", "{tag}.d1", "{plain}", "9"), row("s", "S", "{tag}.s1", "{plain}", "1"), row("c", "C2", "{tag}.c1", "{plain}", "9")),
 		load("load deleted again", "sale.order", head, protected, row("a", "{tag}-again", "{tag}.a1", "{plain}", "1")),
 	}
 	if major >= 17 {

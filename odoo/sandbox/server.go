@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -162,7 +163,7 @@ func (s *Server) trackConnection(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.work.Add(1)
-	case http.StateClosed:
+	case http.StateClosed, http.StateHijacked: // whoever hijacks one is a handler, which is counted too
 		s.work.Done()
 	}
 }
@@ -192,13 +193,13 @@ func (s *Server) enter() bool {
 }
 
 // count notes a call, and returns the fault that it is to suffer.
-func (s *Server) count(method string) (Fault, bool) {
+func (s *Server) count(method string, body []byte) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[method]++
 	s.calls[""]++
 	for i, f := range s.faults {
-		if f.Method != "" && f.Method != method {
+		if f.Method != "" && f.Method != method || !bytes.Contains(body, []byte(f.Matching)) {
 			continue
 		}
 		if f.Times > 0 {

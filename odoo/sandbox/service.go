@@ -41,13 +41,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	start := s.now()
-	req, err := decodeRequest(&body)
+	req, err := decodeRequest(bytes.NewReader(body.Bytes()))
 	if err != nil {
 		writeXML(w, encodeFault(programError("xml.parsers.expat.ExpatError", "%v", err)))
 		return
 	}
 	c := s.resolve(service, req)
-	f, misbehaves := s.count(c.method)
+	f, misbehaves := s.count(c.method, body.Bytes())
 	if !s.pause(s.options.Latency) {
 		return
 	}

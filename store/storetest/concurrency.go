@@ -43,10 +43,8 @@ var concurrencyTests = map[string]func(t *testing.T, f fixture){
 		in := f.inserted(t, "k")
 		var won atomic.Int64
 		contend(t, func(ctx context.Context, i int) error {
-			_, claimed, err := f.ClaimIntent(ctx, f.tenant, in.ID, lease(fmt.Sprint("c", i), At(13, 0)))
-			if claimed {
-				won.Add(1)
-			}
+			claimed, err := f.ClaimIntents(ctx, f.tenant, []int64{in.ID}, lease(fmt.Sprint("c", i), At(13, 0)))
+			won.Add(int64(len(claimed)))
 			return err
 		})
 		require.EqualValues(t, 1, won.Load())
@@ -102,7 +100,11 @@ var concurrencyTests = map[string]func(t *testing.T, f fixture){
 				_, err := f.UpsertOrders(ctx, f.tenant, []order.Snapshot{s}, "sync")
 				return err
 			}
-			_, err := f.PlaceIntent(ctx, intents[i/2], s, []order.HistoryEntry{{Code: order.HistoryPlaced}})
+			placed, err := f.PlaceIntents(ctx, f.tenant, "t1",
+				[]store.Placed{placing(intents[i/2], s, order.HistoryEntry{Code: order.HistoryPlaced})})
+			if err == nil && len(placed) != 1 {
+				err = fmt.Errorf("intent %d was not placed", i/2)
+			}
 			return err
 		})
 		for id := int64(1); id <= contenders/2; id++ {

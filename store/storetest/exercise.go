@@ -19,7 +19,7 @@ func Exercise(t *testing.T, open func(t *testing.T) *store.Store) {
 	s := open(t)
 	tests := map[string]func(t *testing.T, f fixture){}
 	for _, group := range []map[string]func(t *testing.T, f fixture){
-		intentTests, placementTests, orderTests, listingTests, catalogueTests, accessTests, concurrencyTests,
+		intentTests, claimTests, queueTests, endTests, placementTests, orderTests, listingTests, catalogueTests, accessTests, concurrencyTests,
 	} {
 		for name, test := range group {
 			tests[name] = test
@@ -98,14 +98,17 @@ func (f fixture) codes(t *testing.T, id int64) []string {
 	return codes
 }
 
-// intent is one that arrives with a lease of the token "t1" from 12:00 to 12:01.
+// stillHeld is a moment at which the leases of intents that arrive still run.
+func stillHeld() time.Time { return At(12, 1).Add(-10 * time.Second) }
+
+// intent is one that arrives with a lease of the token "t1" until 12:01.
 func (f fixture) intent(key string) *order.Intent {
 	return &order.Intent{
-		TenantID: f.tenant, Source: "portal", Key: key, Fingerprint: "f1", Caller: "shop",
+		TenantID: f.tenant, Source: "portal", Key: key, Fingerprint: "f1", Caller: "shop", State: order.Sending,
 		Request: order.Request{Customer: order.CustomerRef{Ref: "u-17"},
 			Lines: []order.RequestLine{{SKU: "E-COM07", Quantity: dec("2")}}},
 		Plan:       order.Plan{PartnerID: 9, ProductIDs: []int64{31}},
-		LeaseToken: "t1", LeaseUntil: At(12, 1), Attempts: 1,
+		LeaseToken: "t1", LeaseUntil: At(12, 1), Attempts: 1, Customer: "ref:u-17",
 	}
 }
 
@@ -116,6 +119,24 @@ func (f fixture) inserted(t *testing.T, key string) *order.Intent {
 	return in
 }
 
+// insert stores an intent with changes.
+func (f fixture) insert(t *testing.T, key string, change func(*order.Intent)) *order.Intent {
+	t.Helper()
+	in := f.intent(key)
+	change(in)
+	require.NoError(t, f.InsertIntent(t.Context(), in))
+	return in
+}
+
+// queued stores an acknowledged intent of a customer that nobody carries.
+func (f fixture) queued(t *testing.T, key, customer string) *order.Intent {
+	t.Helper()
+	return f.insert(t, key, func(in *order.Intent) {
+		in.State, in.Customer, in.Acknowledged, in.Attempts = order.Queued, customer, true, 0
+		in.LeaseToken, in.LeaseUntil = "", time.Time{}
+	})
+}
+
 func (f fixture) stored(t *testing.T, key string) order.Intent {
 	t.Helper()
 	in, err := f.Intent(t.Context(), f.tenant, "portal", key)
@@ -124,7 +145,58 @@ func (f fixture) stored(t *testing.T, key string) order.Intent {
 }
 
 func lease(token string, now time.Time) store.Lease {
-	return store.Lease{Token: token, Now: now, Until: now.Add(time.Minute)}
+	return store.Lease{Token: token, Now: now, Until: now.Add(store.LeaseLasts), ERPNow: now.Add(erpAhead)}
+}
+
+// erpAhead is how far the ERP's clock is ahead of the gateway's.
+const erpAhead = 7 * time.Second
+
+// claim takes up intents and returns what was claimed.
+func (f fixture) claim(t *testing.T, lease store.Lease, intents ...*order.Intent) []order.Intent {
+	t.Helper()
+	claimed, err := f.ClaimIntents(t.Context(), f.tenant, idsOf(intents...), lease)
+	require.NoError(t, err)
+	return claimed
+}
+
+// end ends the attempt at an intent and reports whether the token held it.
+func (f fixture) end(t *testing.T, token string, end store.End) bool {
+	t.Helper()
+	held, err := f.EndAttempts(t.Context(), f.tenant, token, []store.End{end})
+	require.NoError(t, err)
+	if len(held) > 0 {
+		require.Equal(t, []int64{end.IntentID}, held)
+	}
+	return len(held) > 0
+}
+
+// place places an intent that the token "t1" holds.
+func (f fixture) place(t *testing.T, in *order.Intent, s order.Snapshot, entries ...order.HistoryEntry) order.Order {
+	t.Helper()
+	placed, err := f.PlaceIntents(t.Context(), f.tenant, "t1", []store.Placed{placing(in, s, entries...)})
+	require.NoError(t, err)
+	require.Contains(t, placed, in.ID)
+	return placed[in.ID]
+}
+
+func placing(in *order.Intent, s order.Snapshot, entries ...order.HistoryEntry) store.Placed {
+	return store.Placed{IntentID: in.ID, Source: in.Source, Caller: in.Caller, Snapshot: s, Entries: entries}
+}
+
+func idsOf(intents ...*order.Intent) []int64 {
+	ids := make([]int64, len(intents))
+	for i, in := range intents {
+		ids[i] = in.ID
+	}
+	return ids
+}
+
+func keysOf(intents []order.Intent) []string {
+	keys := []string{}
+	for _, in := range intents {
+		keys = append(keys, in.Key)
+	}
+	return keys
 }
 
 func requireNotFound(t *testing.T, err error, code string) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,16 +13,65 @@ import (
 
 var intentTests = map[string]func(t *testing.T, f fixture){
 	"AnIntentComesBackAsItWent": func(t *testing.T, f fixture) {
+		for _, state := range []order.IntentState{order.Sending, order.Queued} {
+			in := f.intent(string(state))
+			price := dec("19.9")
+			in.State = state
+			in.Request.Lines[0].UnitPrice = &price
+			in.Request.Note = "Grüße 🎁 it's \\ \"here\""
+			in.UnknownAt, in.NextAttemptAt = At(11, 0).Add(123456*time.Microsecond), At(13, 0)
+			in.CancelRequestedAt, in.Strikes, in.Acknowledged = At(11, 30), 3, true
+			require.NoError(t, f.InsertIntent(t.Context(), in))
+			require.NotZero(t, in.ID)
+			require.False(t, in.CreatedAt.IsZero())
+			require.Equal(t, *in, f.stored(t, string(state)))
+		}
+	},
+
+	"ACustomerMayHaveTheLongestRef": func(t *testing.T, f fixture) {
+		ref := ""
+		for range order.MaxRefLength {
+			ref += "🎁"
+		}
+		customer := order.CustomerRef{Ref: ref}.QueueName()
+		f.queued(t, "k", customer)
+		require.Equal(t, customer, f.stored(t, "k").Customer)
+	},
+
+	"AnIntentBeginsQueuedOrSending": func(t *testing.T, f fixture) {
+		for _, state := range append([]order.IntentState{"", "lost"}, order.IntentStates...) {
+			if state == order.Queued || state == order.Sending {
+				continue
+			}
+			in := f.intent("k")
+			in.State = state
+			err := f.InsertIntent(t.Context(), in)
+			require.Error(t, err, state)
+			require.NotErrorIs(t, err, store.ErrUnavailable)
+		}
+		_, err := f.Intent(t.Context(), f.tenant, "portal", "k")
+		requireNotFound(t, err, "intent_not_found")
+	},
+
+	"ALeaseThatWouldNeverEndIsRefused": func(t *testing.T, f fixture) {
 		in := f.intent("k")
-		price := dec("19.9")
-		in.Request.Lines[0].UnitPrice = &price
-		in.Request.Note = "Grüße 🎁 it's \\ \"here\""
-		in.UnknownAt, in.NextAttemptAt = At(11, 0).Add(123456*time.Microsecond), At(13, 0)
-		require.NoError(t, f.InsertIntent(t.Context(), in))
-		require.NotZero(t, in.ID)
-		require.Equal(t, order.Sending, in.State)
-		require.False(t, in.CreatedAt.IsZero())
-		require.Equal(t, *in, f.stored(t, "k"))
+		in.LeaseUntil = time.Time{}
+		require.Error(t, f.InsertIntent(t.Context(), in))
+		in = f.inserted(t, "k")
+		good := lease("t2", At(23, 0))
+		for _, spoil := range []func(*store.Lease){
+			func(l *store.Lease) { l.Token = "" },
+			func(l *store.Lease) { l.Until = time.Time{} },
+			func(l *store.Lease) { l.ERPNow = time.Time{} },
+		} {
+			bad := good
+			spoil(&bad)
+			_, err := f.ClaimIntents(t.Context(), f.tenant, idsOf(in), bad)
+			require.Error(t, err)
+			_, err = f.ClaimQueued(t.Context(), f.tenant, 1, bad)
+			require.Error(t, err)
+		}
+		require.Len(t, f.claim(t, good, in), 1)
 	},
 
 	"AMissingIntentIsNotFound": func(t *testing.T, f fixture) {
@@ -55,167 +105,162 @@ var intentTests = map[string]func(t *testing.T, f fixture){
 		require.NoError(t, f.InsertIntent(t.Context(), other))
 	},
 
-	"OnlyALeaseThatIsFreeOrOverIsClaimed": func(t *testing.T, f fixture) {
-		in := f.inserted(t, "k")
-		_, claimed, err := f.ClaimIntent(t.Context(), f.tenant, in.ID, lease("t2", At(12, 0)))
-		require.NoError(t, err)
-		require.False(t, claimed, "the lease of t1 runs until 12:01")
-		require.Equal(t, "t1", f.stored(t, "k").LeaseToken)
-
-		got, claimed, err := f.ClaimIntent(t.Context(), f.tenant, in.ID, lease("t2", At(12, 1)))
-		require.NoError(t, err)
-		require.True(t, claimed)
-		require.Equal(t, "t2", got.LeaseToken)
-		require.Equal(t, At(12, 2), got.LeaseUntil)
-		require.Equal(t, 2, got.Attempts)
-		require.Equal(t, got, f.stored(t, "k"))
-
-		_, claimed, err = f.ClaimIntent(t.Context(), f.tenant, in.ID+1_000_000, lease("t2", At(12, 1)))
-		require.NoError(t, err)
-		require.False(t, claimed)
-	},
-
-	"ALeaseLeftBehindMakesTheOutcomeUnknown": func(t *testing.T, f fixture) {
-		in := f.inserted(t, "k")
-		got, claimed, err := f.ClaimIntent(t.Context(), f.tenant, in.ID, lease("t2", At(12, 5)))
-		require.NoError(t, err)
-		require.True(t, claimed)
-		require.Equal(t, At(12, 5), got.UnknownAt)
-	},
-
-	"AClaimAfterACleanReleaseKeepsWhatIsKnown": func(t *testing.T, f fixture) {
-		in := f.inserted(t, "k")
-		require.NoError(t, f.ReleaseIntent(t.Context(), f.tenant, in.ID, "t1", store.Release{NextAttemptAt: At(12, 1), ERPOrderID: 4711}))
-		got, claimed, err := f.ClaimIntent(t.Context(), f.tenant, in.ID, lease("t2", At(12, 5)))
-		require.NoError(t, err)
-		require.True(t, claimed)
-		require.True(t, got.UnknownAt.IsZero())
-		require.EqualValues(t, 4711, got.ERPOrderID)
-
-		why := order.Errorf(order.Unavailable, "erp_timeout", "Odoo did not answer in time.").RetryIn(3 * time.Second)
-		require.NoError(t, f.ReleaseIntent(t.Context(), f.tenant, in.ID, "t2",
-			store.Release{UnknownAt: At(12, 6), NextAttemptAt: At(12, 7), Failure: why.Because(assertCause)}))
-		released := f.stored(t, "k")
-		require.Equal(t, order.Sending, released.State)
-		require.EqualValues(t, 4711, released.ERPOrderID, "a later attempt that does not know it keeps it")
-		require.Empty(t, released.LeaseToken)
-		require.True(t, released.LeaseUntil.IsZero())
-		require.Equal(t, At(12, 7), released.NextAttemptAt)
-		require.Equal(t, why, released.Failure, "without its cause")
-
-		got, _, err = f.ClaimIntent(t.Context(), f.tenant, in.ID, lease("t3", At(12, 9)))
-		require.NoError(t, err)
-		require.Equal(t, At(12, 6), got.UnknownAt, "a claim after a clean release must not move it")
-		require.NoError(t, f.ReleaseIntent(t.Context(), f.tenant, in.ID, "t3", store.Release{}))
-		require.Equal(t, At(12, 6), f.stored(t, "k").UnknownAt, "a release that says nothing must keep it")
-		require.Equal(t, why, f.stored(t, "k").Failure)
-	},
-
-	"ARefusedIntentBeginsAnew": func(t *testing.T, f fixture) {
-		in := f.inserted(t, "k")
-		require.NoError(t, f.ReleaseIntent(t.Context(), f.tenant, in.ID, "t1", store.Release{UnknownAt: At(12, 0)}))
-		_, _, err := f.ClaimIntent(t.Context(), f.tenant, in.ID, lease("t2", At(12, 1)))
-		require.NoError(t, err)
-		why := order.Invalid("sku_unknown", "lines[0].sku", "There is no product with the SKU %q.", "X")
-		require.NoError(t, f.CloseIntent(t.Context(), f.tenant, in.ID, "t2", order.Refused, why))
-		refused := f.stored(t, "k")
-		require.Equal(t, order.Refused, refused.State)
-		require.Equal(t, why, refused.Failure)
-		require.Empty(t, refused.LeaseToken)
-
-		got, claimed, err := f.ClaimIntent(t.Context(), f.tenant, in.ID, lease("t3", At(12, 2)))
-		require.NoError(t, err)
-		require.True(t, claimed)
-		require.Equal(t, order.Sending, got.State)
-		require.True(t, got.UnknownAt.IsZero())
-		require.Nil(t, got.Failure)
-	},
-
-	"ARejectedIntentIsOver": func(t *testing.T, f fixture) {
-		in := f.inserted(t, "k")
-		why := order.Errorf(order.Unprocessable, "rejected_by_erp", "The customer is blocked.")
-		require.NoError(t, f.CloseIntent(t.Context(), f.tenant, in.ID, "t1", order.Rejected, why))
-		_, claimed, err := f.ClaimIntent(t.Context(), f.tenant, in.ID, lease("t2", At(23, 0)))
-		require.NoError(t, err)
-		require.False(t, claimed)
-		require.ErrorIs(t, f.CloseIntent(t.Context(), f.tenant, in.ID, "t1", order.Refused, why), store.ErrLeaseLost)
-		require.Equal(t, order.Rejected, f.stored(t, "k").State)
-	},
-
-	"AnIntentIsClosedAsRejectedOrRefusedOnly": func(t *testing.T, f fixture) {
-		in := f.inserted(t, "k")
-		for _, state := range []order.IntentState{order.Sending, order.Placed, "lost"} {
-			require.Error(t, f.CloseIntent(t.Context(), f.tenant, in.ID, "t1", state, nil))
-		}
-		require.Equal(t, order.Sending, f.stored(t, "k").State)
-	},
-
-	"WhoLostTheLeaseChangesNothing": func(t *testing.T, f fixture) {
-		in := f.inserted(t, "k")
-		_, _, err := f.ClaimIntent(t.Context(), f.tenant, in.ID, lease("t2", At(12, 5)))
-		require.NoError(t, err)
-		before := f.stored(t, "k")
-		why := order.Errorf(order.Conflict, "late", "Too late.")
-		for _, token := range []string{"t1", "", "T2", "t2 "} {
-			late := *in
-			late.LeaseToken = token
-			_, err := f.PlaceIntent(t.Context(), &late, snapshot(1), nil)
-			require.ErrorIs(t, err, store.ErrLeaseLost, "token %q", token)
-			require.ErrorIs(t, f.CloseIntent(t.Context(), f.tenant, in.ID, token, order.Rejected, why), store.ErrLeaseLost)
-			require.ErrorIs(t, f.ReleaseIntent(t.Context(), f.tenant, in.ID, token, store.Release{}), store.ErrLeaseLost)
-		}
-		require.Equal(t, before, f.stored(t, "k"))
-		_, err = f.Order(t.Context(), f.tenant, 1)
-		requireNotFound(t, err, "order_not_found")
-	},
-
-	"AFreeLeaseHasNoHolder": func(t *testing.T, f fixture) {
-		in := f.inserted(t, "k")
-		require.NoError(t, f.ReleaseIntent(t.Context(), f.tenant, in.ID, "t1", store.Release{}))
-		require.ErrorIs(t, f.ReleaseIntent(t.Context(), f.tenant, in.ID, "", store.Release{}), store.ErrLeaseLost)
-		in.LeaseToken = ""
-		_, err := f.PlaceIntent(t.Context(), in, snapshot(1), nil)
-		require.ErrorIs(t, err, store.ErrLeaseLost)
-	},
-
-	"DueIntentsAreThoseThatNobodyCarries": func(t *testing.T, f fixture) {
-		carried := f.intent("carried")
-		abandoned, waiting, due, closed := f.intent("abandoned"), f.intent("waiting"), f.intent("due"), f.intent("closed")
-		carried.LeaseUntil = At(15, 0)
-		for i, in := range []*order.Intent{due, abandoned, carried, waiting, closed} {
-			in.CreatedAt = At(10, 10-i)
-			require.NoError(t, f.InsertIntent(t.Context(), in))
-		}
-		require.NoError(t, f.ReleaseIntent(t.Context(), f.tenant, waiting.ID, "t1", store.Release{NextAttemptAt: At(14, 1)}))
-		require.NoError(t, f.ReleaseIntent(t.Context(), f.tenant, due.ID, "t1", store.Release{NextAttemptAt: At(14, 0)}))
-		require.NoError(t, f.CloseIntent(t.Context(), f.tenant, closed.ID, "t1", order.Refused, nil))
-
-		ids, err := f.DueIntents(t.Context(), f.tenant, At(14, 0), 10)
-		require.NoError(t, err)
-		require.Equal(t, []int64{abandoned.ID, due.ID}, ids, "the oldest first")
-		ids, err = f.DueIntents(t.Context(), f.tenant, At(14, 0), 1)
-		require.NoError(t, err)
-		require.Equal(t, []int64{abandoned.ID}, ids)
-	},
-
 	"OpenIntentsAreCounted": func(t *testing.T, f fixture) {
-		open, oldest, err := f.CountIntents(t.Context(), f.tenant)
+		counts, err := f.CountIntents(t.Context(), f.tenant)
 		require.NoError(t, err)
-		require.Zero(t, open)
-		require.True(t, oldest.IsZero())
+		require.Zero(t, counts)
 
-		for i, key := range []string{"a", "b", "c"} {
-			in := f.intent(key)
-			in.CreatedAt = At(10, i).Add(654321 * time.Microsecond)
-			require.NoError(t, f.InsertIntent(t.Context(), in))
+		for i, key := range []string{"parked", "rejected", "sending", "doubt", "doubt 2", "queued", "queued 2"} {
+			f.insert(t, key, func(in *order.Intent) {
+				in.CreatedAt = At(10, i).Add(654321 * time.Microsecond)
+				if i > 4 {
+					in.State = order.Queued
+				}
+			})
 		}
-		first := f.stored(t, "a")
-		require.NoError(t, f.CloseIntent(t.Context(), f.tenant, first.ID, "t1", order.Rejected, nil))
-		open, oldest, err = f.CountIntents(t.Context(), f.tenant)
+		end := func(key string, state order.IntentState) {
+			require.True(t, f.end(t, "t1", store.End{IntentID: f.stored(t, key).ID, State: state, UnknownAt: At(11, 0)}))
+		}
+		end("rejected", order.Rejected)
+		end("doubt", order.Sending)
+		end("doubt 2", order.Sending)
+		want := order.IntentCounts{Queued: 2, Sending: 4, InDoubt: 2,
+			OldestQueued:  At(10, 5).Add(654321 * time.Microsecond),
+			OldestInDoubt: At(10, 0).Add(654321 * time.Microsecond)}
+		counts, err = f.CountIntents(t.Context(), f.tenant)
 		require.NoError(t, err)
-		require.EqualValues(t, 2, open)
-		require.Equal(t, At(10, 1).Add(654321*time.Microsecond), oldest)
+		require.Equal(t, want, counts)
+
+		end("parked", order.Parked)
+		want.Sending, want.Parked = 3, 1
+		counts, err = f.CountIntents(t.Context(), f.tenant)
+		require.NoError(t, err)
+		require.Equal(t, want, counts, "the oldest is a parked one")
+	},
+
+	"IntentsAreListedTheNewestFirst": func(t *testing.T, f fixture) {
+		f.populateList(t)
+		listed := func(filter order.IntentFilter) []string {
+			t.Helper()
+			page, err := f.ListIntents(t.Context(), f.tenant, filter)
+			require.NoError(t, err)
+			return keysOf(page)
+		}
+		require.Equal(t, []string{"doubt", "queued", "shop", "placed", "parked", "rejected"}, listed(order.IntentFilter{}))
+		require.Equal(t, []string{"shop"}, listed(order.IntentFilter{Source: "shopify:eu"}))
+		require.Equal(t, []string{"doubt", "queued", "placed", "parked", "rejected"}, listed(order.IntentFilter{Source: "portal"}))
+		require.Equal(t, []string{"doubt", "parked"}, listed(order.IntentFilter{InDoubt: true}))
+		require.Equal(t, []string{"parked"}, listed(order.IntentFilter{InDoubt: true,
+			States: []order.IntentState{order.Parked, order.Placed}}))
+		require.Empty(t, listed(order.IntentFilter{InDoubt: true, States: []order.IntentState{order.Placed}}))
+		require.Equal(t, []string{"queued", "placed"},
+			listed(order.IntentFilter{States: []order.IntentState{order.Placed, order.Queued, order.Placed}}))
+		require.Equal(t, []string{"queued"}, listed(order.IntentFilter{Customer: "ref:u-2"}))
+		require.Equal(t, []string{"shop"}, listed(order.IntentFilter{Customer: "ref:u-17", Source: "shopify:eu"}))
+		require.Equal(t, []string{"placed", "parked"}, listed(order.IntentFilter{From: At(10, 1), To: At(10, 3)}))
+		require.Empty(t, listed(order.IntentFilter{Source: "none"}))
+
+		page, err := f.ListIntents(t.Context(), f.tenant, order.IntentFilter{Limit: 2})
+		require.NoError(t, err)
+		require.Equal(t, f.stored(t, "doubt"), page[0], "as it is read alone")
+	},
+
+	"PagesOfIntentsAreComplete": func(t *testing.T, f fixture) {
+		states := []order.IntentState{order.Queued, order.Sending}
+		for i := range 23 {
+			f.insert(t, fmt.Sprint(i), func(in *order.Intent) {
+				in.CreatedAt = At(8, i/5) // up to five share a moment
+				in.State = states[i%2]
+			})
+		}
+		for _, filter := range []order.IntentFilter{{Limit: 4}, {Limit: 4, Source: "portal"}, {Limit: 4, Customer: "ref:u-17"}} {
+			var seen []string
+			for pages := 0; ; pages++ {
+				require.Less(t, pages, 10)
+				page, err := f.ListIntents(t.Context(), f.tenant, filter)
+				require.NoError(t, err)
+				if len(page) == 0 {
+					break
+				}
+				seen = append(seen, keysOf(page)...)
+				filter.BeforeID = page[len(page)-1].ID
+			}
+			require.Len(t, seen, 23)
+			for i, key := range seen {
+				require.Equal(t, fmt.Sprint(22-i), key)
+			}
+		}
+	},
+
+	"APageGoesOnWhereAnIntentWasPurged": func(t *testing.T, f fixture) {
+		for i := range 5 {
+			f.insert(t, fmt.Sprint(i), func(in *order.Intent) { in.CreatedAt = At(8, i) })
+		}
+		gone := f.stored(t, "3")
+		_, err := f.DB().ExecContext(t.Context(), "DELETE FROM intents WHERE id = ?", gone.ID)
+		require.NoError(t, err)
+		page, err := f.ListIntents(t.Context(), f.tenant, order.IntentFilter{BeforeID: gone.ID})
+		require.NoError(t, err)
+		require.Equal(t, []string{"2", "1", "0"}, keysOf(page))
+
+		page, err = f.ListIntents(t.Context(), f.tenant, order.IntentFilter{BeforeID: f.stored(t, "0").ID})
+		require.NoError(t, err)
+		require.Empty(t, page)
+		_, err = f.DB().ExecContext(t.Context(), "DELETE FROM intents WHERE tenant_id = ? AND idempotency_key = '0'", f.tenant)
+		require.NoError(t, err)
+		page, err = f.ListIntents(t.Context(), f.tenant, order.IntentFilter{BeforeID: gone.ID - 3})
+		require.NoError(t, err)
+		require.Empty(t, page, "all before it were purged")
+	},
+
+	"OnlyWhatEndedLongAgoIsPurged": func(t *testing.T, f fixture) {
+		f.populateList(t)
+		refused, late := f.inserted(t, "refused"), f.inserted(t, "late")
+		require.True(t, f.end(t, "t1", store.End{IntentID: refused.ID, State: order.Refused}))
+		require.True(t, f.end(t, "t1", store.End{IntentID: late.ID, State: order.Rejected}))
+		called := f.queued(t, "called off", "ref:u-17")
+		done, err := f.CancelWaiting(t.Context(), f.tenant, called.ID, nil)
+		require.NoError(t, err)
+		require.True(t, done)
+		_, err = f.DB().ExecContext(t.Context(), "UPDATE intents SET created_at = ?, updated_at = ? WHERE tenant_id = ?",
+			At(10, 0), At(11, 0), f.tenant)
+		require.NoError(t, err)
+		_, err = f.DB().ExecContext(t.Context(), "UPDATE intents SET updated_at = ? WHERE id = ?", At(12, 0), late.ID)
+		require.NoError(t, err)
+
+		purge := func(before time.Time, limit int) int {
+			n, err := f.PurgeIntents(t.Context(), f.tenant, before, limit)
+			require.NoError(t, err)
+			return n
+		}
+		require.Zero(t, purge(At(11, 0), 10))
+		require.Equal(t, 3, purge(At(12, 0), 3))
+		require.Equal(t, 1, purge(At(12, 0), 10))
+		require.Zero(t, purge(At(12, 0), 10))
+		page, err := f.ListIntents(t.Context(), f.tenant, order.IntentFilter{})
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{"doubt", "queued", "shop", "parked", "late"}, keysOf(page))
 	},
 }
 
-var assertCause = order.Errorf(order.Internal, "secret", "dial tcp 10.0.0.7")
+// populateList stores, from the oldest on: "rejected", "parked", "placed", "shop" of another source, "queued" of another
+// customer, and "doubt".
+func (f fixture) populateList(t *testing.T) {
+	t.Helper()
+	for i, key := range []string{"rejected", "parked", "placed", "shop", "queued", "doubt"} {
+		f.insert(t, key, func(in *order.Intent) {
+			in.CreatedAt = At(10, i)
+			switch key {
+			case "shop":
+				in.Source = "shopify:eu"
+			case "queued":
+				in.State, in.Customer = order.Queued, "ref:u-2"
+			}
+		})
+	}
+	for key, state := range map[string]order.IntentState{"rejected": order.Rejected, "parked": order.Parked, "doubt": order.Sending} {
+		require.True(t, f.end(t, "t1", store.End{IntentID: f.stored(t, key).ID, State: state, UnknownAt: At(11, 0)}))
+	}
+	placed := f.stored(t, "placed")
+	f.place(t, &placed, snapshot(1))
+}

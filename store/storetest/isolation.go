@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,7 +27,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		}
 		return all
 	}
-	intent := owner.stored(t, "k")
+	intent, waiting, held := owner.stored(t, "k"), owner.stored(t, "waiting"), owner.stored(t, "held")
 	archive := owner.number(t, "SELECT id FROM dedupe_archive WHERE tenant_id = ?", owner.tenant)
 	before := contents()
 
@@ -37,27 +38,52 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			_, err := f.Intent(ctx, f.tenant, "portal", "k")
 			return nil, missing(err)
 		},
-		"ClaimIntent": func(t *testing.T, f fixture) (any, error) {
-			_, claimed, err := f.ClaimIntent(ctx, f.tenant, intent.ID, lease("thief", At(23, 0)))
-			return claimed, err
+		"ListIntents": func(t *testing.T, f fixture) (any, error) {
+			var seen []order.Intent
+			for _, filter := range []order.IntentFilter{{}, {Source: "portal"}, {Customer: "ref:u-17"}, {BeforeID: 1 << 40},
+				{States: []order.IntentState{order.Queued}}} {
+				page, err := f.ListIntents(ctx, f.tenant, filter)
+				if err != nil {
+					return nil, err
+				}
+				seen = append(seen, page...)
+			}
+			return list(seen, nil)
+		},
+		"ClaimIntents": func(t *testing.T, f fixture) (any, error) {
+			stolen := lease("thief", At(23, 0))
+			stolen.Held = []string{"t1"}
+			return list(f.ClaimIntents(ctx, f.tenant, []int64{intent.ID, waiting.ID}, stolen))
+		},
+		"ClaimQueued": func(t *testing.T, f fixture) (any, error) {
+			return list(f.ClaimQueued(ctx, f.tenant, 10, lease("thief", At(23, 0))))
 		},
 		"DueIntents": func(t *testing.T, f fixture) (any, error) { return list(f.DueIntents(ctx, f.tenant, At(23, 0), 10)) },
-		"ReleaseIntent": func(t *testing.T, f fixture) (any, error) {
-			return nil, lost(f.ReleaseIntent(ctx, f.tenant, intent.ID, "t1", store.Release{}))
+		"RenewLeases": func(t *testing.T, f fixture) (any, error) {
+			return nil, f.RenewLeases(ctx, f.tenant, []string{"t1"}, At(23, 0))
 		},
-		"CloseIntent": func(t *testing.T, f fixture) (any, error) {
-			return nil, lost(f.CloseIntent(ctx, f.tenant, intent.ID, "t1", order.Rejected, nil))
+		"SavePlans": func(t *testing.T, f fixture) (any, error) {
+			return list(f.SavePlans(ctx, f.tenant, "t1", map[int64]order.Plan{intent.ID: intent.Plan}))
 		},
-		"PlaceIntent": func(t *testing.T, f fixture) (any, error) {
-			in := intent
-			in.TenantID = f.tenant
-			_, err := f.PlaceIntent(ctx, &in, later(snapshot(1), order.Cancelled), nil)
-			return nil, lost(err)
+		"EndAttempts": func(t *testing.T, f fixture) (any, error) {
+			return list(f.EndAttempts(ctx, f.tenant, "t1", []store.End{{IntentID: intent.ID, State: order.Rejected}}))
 		},
-		"CountIntents": func(t *testing.T, f fixture) (any, error) {
-			n, _, err := f.CountIntents(ctx, f.tenant)
-			return n, err
+		"PlaceIntents": func(t *testing.T, f fixture) (any, error) {
+			placed, err := f.PlaceIntents(ctx, f.tenant, "t1", []store.Placed{placing(&intent, later(snapshot(1), order.Cancelled))})
+			return len(placed), err
 		},
+		"CloseQueued": func(t *testing.T, f fixture) (any, error) {
+			return f.CloseQueued(ctx, f.tenant, held.ID, "t1", nil)
+		},
+		"CancelWaiting": func(t *testing.T, f fixture) (any, error) { return f.CancelWaiting(ctx, f.tenant, waiting.ID, nil) },
+		"RequestCancel": func(t *testing.T, f fixture) (any, error) {
+			return f.RequestCancel(ctx, f.tenant, intent.ID, At(23, 0))
+		},
+		"RetryIntent": func(t *testing.T, f fixture) (any, error) { return f.RetryIntent(ctx, f.tenant, intent.ID, At(23, 0)) },
+		"PurgeIntents": func(t *testing.T, f fixture) (any, error) {
+			return f.PurgeIntents(ctx, f.tenant, time.Now().Add(time.Hour), 10)
+		},
+		"CountIntents": func(t *testing.T, f fixture) (any, error) { return f.CountIntents(ctx, f.tenant) },
 		"InsertIntent": func(t *testing.T, f fixture) (any, error) { return nil, f.InsertIntent(ctx, f.intent("k")) },
 		"UpsertOrders": func(t *testing.T, f fixture) (any, error) {
 			counts, err := f.UpsertOrders(ctx, f.tenant, []order.Snapshot{later(snapshot(1), order.Cancelled)}, "sync")
@@ -175,9 +201,10 @@ func (f fixture) populate(t *testing.T) order.APIKey {
 	f.upsert(t, snapshot(1))
 	f.inserted(t, "k")
 	placed := f.inserted(t, "placed")
-	_, err := f.PlaceIntent(t.Context(), placed, snapshot(2), nil)
-	require.NoError(t, err)
-	_, err = f.DB().ExecContext(t.Context(), `INSERT INTO dedupe_archive
+	f.place(t, placed, snapshot(2))
+	f.queued(t, "waiting", "ref:u-17")
+	f.insert(t, "held", func(in *order.Intent) { in.State = order.Queued })
+	_, err := f.DB().ExecContext(t.Context(), `INSERT INTO dedupe_archive
 		(tenant_id, run_id, table_name, row_id, reason, row_json, archived_at)
 		VALUES (?, 'r', 'orders', 8, 'no_erp_order_id', '{}', ?)`, f.tenant, At(10, 0))
 	require.NoError(t, err)
@@ -217,13 +244,6 @@ func missing(err error) error {
 		return nil
 	}
 	return fmt.Errorf("not found expected, got %w", orSuccess(err))
-}
-
-func lost(err error) error {
-	if err == store.ErrLeaseLost {
-		return nil
-	}
-	return fmt.Errorf("a lost lease expected, got %w", orSuccess(err))
 }
 
 var errSuccess = fmt.Errorf("success")

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,16 +15,13 @@ var placementTests = map[string]func(t *testing.T, f fixture){
 		require.NoError(t, f.UpsertCustomers(t.Context(), f.tenant,
 			[]order.Customer{{ERPPartnerID: 9, ERPCompanyID: 9, Ref: "u-17", Name: "Ada", Email: "ada@example.com", Active: true}}))
 		in := f.inserted(t, "k")
-		got, err := f.PlaceIntent(t.Context(), in, snapshot(4711), []order.HistoryEntry{
-			{Code: order.HistoryPlaced, Severity: order.Info, To: order.Draft, RecordedBy: "shop"},
-			{Code: order.HistoryConfirmRefused, Severity: order.Warning, Detail: "no credit", RecordedBy: "shop",
-				RecordedAt: At(23, 59)},
-		})
-		require.NoError(t, err)
+		got := f.place(t, in, snapshot(4711),
+			order.HistoryEntry{Code: order.HistoryPlaced, Severity: order.Info, To: order.Draft, RecordedBy: "shop"},
+			order.HistoryEntry{Code: order.HistoryConfirmRefused, Severity: order.Warning, Detail: "no credit", RecordedBy: "shop",
+				RecordedAt: At(23, 59)})
 		require.Equal(t, "portal", got.Source)
 		require.Equal(t, order.Party{ERPPartnerID: 9, Ref: "u-17", Name: "Ada", Email: "ada@example.com"}, got.Customer)
 		require.Equal(t, got, f.order(t, 4711))
-		require.Equal(t, order.Placed, in.State)
 		require.ElementsMatch(t, []string{order.HistoryPlaced, order.HistoryConfirmRefused}, f.codes(t, 4711),
 			"and not that it appeared")
 
@@ -31,20 +29,89 @@ var placementTests = map[string]func(t *testing.T, f fixture){
 		require.Equal(t, order.Placed, stored.State)
 		require.EqualValues(t, 4711, stored.ERPOrderID)
 		require.Empty(t, stored.LeaseToken)
+		require.True(t, stored.LeaseUntil.IsZero())
 		requireSameOrder(t, got, *stored.Result)
-		requireSameOrder(t, got, *in.Result)
 
 		f.upsert(t, later(snapshot(4711), order.Confirmed))
 		requireSameOrder(t, got, *f.stored(t, "k").Result)
 	},
 
+	"ABatchIsPlacedTogether": func(t *testing.T, f fixture) {
+		var batch []store.Placed
+		for i := range 5 {
+			in := f.insert(t, fmt.Sprint("k", i), func(in *order.Intent) {
+				in.Source, in.Caller = fmt.Sprint("source ", i), fmt.Sprint("key ", i)
+			})
+			s := snapshot(int64(10 - i)) // the ERP's ids need not rise with the intents'
+			batch = append(batch, placing(in, s, order.HistoryEntry{Code: order.HistoryPlaced, RecordedBy: in.Caller}))
+		}
+		f.upsert(t, snapshot(8))
+		batch[2].Snapshot = later(snapshot(8), order.Confirmed)
+		placed, err := f.PlaceIntents(t.Context(), f.tenant, "t1", batch)
+		require.NoError(t, err)
+		require.Len(t, placed, 5)
+		for i, p := range batch {
+			in, err := f.Intent(t.Context(), f.tenant, fmt.Sprint("source ", i), fmt.Sprint("k", i))
+			require.NoError(t, err)
+			require.Equal(t, order.Placed, in.State)
+			require.Equal(t, p.Snapshot.ID, in.ERPOrderID)
+			requireSameOrder(t, placed[p.IntentID], *in.Result)
+			require.Equal(t, p.Snapshot.ID, placed[p.IntentID].ID)
+			require.Equal(t, fmt.Sprint("source ", i), f.order(t, p.Snapshot.ID).Source)
+			entries, err := f.History(t.Context(), f.tenant, p.Snapshot.ID)
+			require.NoError(t, err)
+			last := entries[len(entries)-1]
+			require.Equal(t, order.HistoryPlaced, last.Code)
+			require.Equal(t, p.Caller, last.RecordedBy)
+			if i == 2 {
+				require.Equal(t, order.HistoryStatusChanged, entries[1].Code)
+				require.Equal(t, "key 2", entries[1].RecordedBy, "who placed it saw the change")
+			}
+		}
+	},
+
+	"OfABatchOnlyWhatIsHeldIsPlaced": func(t *testing.T, f fixture) {
+		mine, lost := f.inserted(t, "mine"), f.inserted(t, "lost")
+		require.Len(t, f.claim(t, lease("t2", At(12, 5)), lost), 1)
+		before := f.stored(t, "lost")
+		placed, err := f.PlaceIntents(t.Context(), f.tenant, "t1",
+			[]store.Placed{placing(lost, snapshot(1)), placing(mine, snapshot(2))})
+		require.NoError(t, err)
+		require.Len(t, placed, 1)
+		require.EqualValues(t, 2, placed[mine.ID].ID)
+		require.Equal(t, before, f.stored(t, "lost"))
+		_, err = f.Order(t.Context(), f.tenant, 1)
+		requireNotFound(t, err, "order_not_found")
+	},
+
+	"TwoIntentsMayHaveOneOrder": func(t *testing.T, f fixture) {
+		first, second := f.inserted(t, "a"), f.inserted(t, "b")
+		placed, err := f.PlaceIntents(t.Context(), f.tenant, "t1", []store.Placed{
+			placing(first, snapshot(1), order.HistoryEntry{Code: order.HistoryPlaced, Detail: "a"}),
+			placing(second, later(snapshot(1), order.Confirmed), order.HistoryEntry{Code: order.HistoryPlaced, Detail: "b"})})
+		require.NoError(t, err)
+		require.Len(t, placed, 2)
+		require.Equal(t, placed[first.ID], placed[second.ID])
+		require.Equal(t, order.Confirmed, f.order(t, 1).Status, "the newer snapshot")
+		require.Len(t, f.codes(t, 1), 2)
+		for _, key := range []string{"a", "b"} {
+			require.EqualValues(t, 1, f.stored(t, key).ERPOrderID)
+		}
+	},
+
+	"PlacingNothingIsNothing": func(t *testing.T, f fixture) {
+		placed, err := f.PlaceIntents(t.Context(), f.tenant, "t1", nil)
+		require.NoError(t, err)
+		require.Empty(t, placed)
+	},
+
 	"PlacingTwiceIsRefused": func(t *testing.T, f fixture) {
 		in := f.inserted(t, "k")
-		again := *in
-		_, err := f.PlaceIntent(t.Context(), in, snapshot(1), nil)
+		f.place(t, in, snapshot(1))
+		placed, err := f.PlaceIntents(t.Context(), f.tenant, "t1",
+			[]store.Placed{placing(in, snapshot(1), order.HistoryEntry{Code: order.HistoryPlaced})})
 		require.NoError(t, err)
-		_, err = f.PlaceIntent(t.Context(), &again, snapshot(1), []order.HistoryEntry{{Code: order.HistoryPlaced}})
-		require.ErrorIs(t, err, store.ErrLeaseLost)
+		require.Empty(t, placed)
 		require.Empty(t, f.codes(t, 1), "the refused call must leave no trace")
 	},
 
@@ -53,8 +120,7 @@ var placementTests = map[string]func(t *testing.T, f fixture){
 		f.upsert(t, later(snapshot(1), order.Confirmed))
 		require.Equal(t, order.SourceERP, f.order(t, 1).Source)
 
-		got, err := f.PlaceIntent(t.Context(), in, snapshot(1), []order.HistoryEntry{{Code: order.HistoryPlaced}})
-		require.NoError(t, err)
+		got := f.place(t, in, snapshot(1), order.HistoryEntry{Code: order.HistoryPlaced})
 		require.Equal(t, "portal", got.Source)
 		require.Equal(t, order.Confirmed, got.Status, "the mirror's newer state stays")
 		require.Equal(t, []string{order.HistoryAppeared, order.HistoryPlaced}, f.codes(t, 1))
@@ -65,8 +131,7 @@ var placementTests = map[string]func(t *testing.T, f fixture){
 
 	"ARebuiltMirrorKnowsWhoPlacedAnOrder": func(t *testing.T, f fixture) {
 		in := f.inserted(t, "k")
-		_, err := f.PlaceIntent(t.Context(), in, snapshot(1), nil)
-		require.NoError(t, err)
+		f.place(t, in, snapshot(1))
 		for _, table := range []string{"order_lines", "order_history", "orders"} {
 			_, err := f.DB().ExecContext(t.Context(), "DELETE FROM "+table+" WHERE tenant_id = ?", f.tenant)
 			require.NoError(t, err)

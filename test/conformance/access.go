@@ -26,7 +26,7 @@ func (b *bundle) testLogin(t *testing.T) {
 			client, err := odoo.New(cfg)
 			require.NoError(t, err)
 			defer client.Close()
-			_, err = client.PlaceOrder(t.Context(), b.newOrder("login_"+name))
+			_, err = placeOne(t.Context(), client, b.newOrder("login_"+name))
 			e := requireError(t, err, odoo.NotSent, odoo.LoginRefused)
 			require.Contains(t, e.Message, cfg.Database, "the message names the database")
 			require.NotContains(t, err.Error(), "not the password")

@@ -66,7 +66,7 @@ func (b *bundle) testPlaceOrderConcurrently(t *testing.T) {
 	ids, errs := make([]int64, callers), make([]error, callers)
 	var callersDone sync.WaitGroup
 	for i := range callers {
-		callersDone.Go(func() { ids[i], errs[i] = b.client.PlaceOrder(t.Context(), o) })
+		callersDone.Go(func() { ids[i], errs[i] = placeOne(t.Context(), b.client, o) })
 	}
 	callersDone.Wait()
 	for i := range callers {
@@ -77,8 +77,9 @@ func (b *bundle) testPlaceOrderConcurrently(t *testing.T) {
 	require.Len(t, b.order(t, ids[0]).Lines, 2)
 }
 
+const noSuchID = 99_999_999
+
 func (b *bundle) testPlaceOrderRejected(t *testing.T) {
-	const noSuchID = 99_999_999
 	badProduct := b.newOrder("bad_product")
 	badProduct.Lines[1].ProductID = noSuchID
 	badPartner := b.newOrder("bad_partner")
@@ -98,7 +99,7 @@ func (b *bundle) testPlaceOrderRejected(t *testing.T) {
 		"no lines":     {noLines, "", -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := b.client.PlaceOrder(t.Context(), test.order)
+			_, err := placeOne(t.Context(), b.client, test.order)
 			e := requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 			require.Equal(t, test.field, e.Field)
 			require.Equal(t, test.row, e.Row)
@@ -159,7 +160,7 @@ func (b *bundle) testPlaceOrderTexts(t *testing.T) {
 		for _, text := range []string{"bell \a", "nul \x00", "return \r", "\xff\xfe", "\uffff"} {
 			o := b.newOrder("refused")
 			o.Reference, o.Note = text, ""
-			_, err := b.client.PlaceOrder(t.Context(), o)
+			_, err := placeOne(t.Context(), b.client, o)
 			requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 		}
 	})
@@ -217,7 +218,7 @@ func (b *bundle) testPlaceOrderAtListPrice(t *testing.T) {
 }
 
 func (b *bundle) testPlaceOrderForDelivery(t *testing.T) {
-	address, err := b.client.EnsurePartner(t.Context(), odoo.NewPartner{
+	address, err := ensureOne(t.Context(), b.client, odoo.NewPartner{
 		ExternalID: "conformance_" + b.tag + "_partner_ship", ParentID: b.partner, Name: "Warehouse", Street: "Kade 1", City: "Gent"})
 	require.NoError(t, err)
 	o := b.newOrder("delivery")
@@ -242,9 +243,21 @@ func (b *bundle) testConfirmOrder(t *testing.T) {
 	}
 	require.Equal(t, order.Confirmed, b.order(t, id).Status, "whatever the second call answered")
 
-	err = b.client.ConfirmOrder(t.Context(), 99_999_999)
+	err = b.client.ConfirmOrder(t.Context(), noSuchID)
 	e := requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 	require.Equal(t, "Record does not exist or has been deleted.", e.Message)
+}
+
+func (b *bundle) testCancelOrder(t *testing.T) {
+	draft, confirmed := b.place(t, b.newOrder("cancel_draft")), b.place(t, b.newOrder("cancel_confirmed"))
+	require.NoError(t, b.client.ConfirmOrder(t.Context(), confirmed))
+	for _, id := range []int64{draft, confirmed} {
+		require.NoError(t, b.client.CancelOrder(t.Context(), id))
+		require.Equal(t, order.Cancelled, b.order(t, id).Status)
+		require.NoError(t, b.client.CancelOrder(t.Context(), id), "once more")
+		require.Equal(t, order.Cancelled, b.order(t, id).Status)
+	}
+	requireError(t, b.client.CancelOrder(t.Context(), noSuchID), odoo.Rejected, odoo.BusinessRule)
 }
 
 func (b *bundle) testStatuses(t *testing.T) {

@@ -16,7 +16,7 @@ func (b *bundle) testOrdersLeavesOutDeleted(t *testing.T) {
 	keptID, goneID := b.place(t, kept), b.place(t, gone)
 	b.admin.unlink(t, "sale.order", goneID)
 
-	found, err := b.client.Orders(t.Context(), []int64{goneID, keptID, 99_999_999})
+	found, err := b.client.Orders(t.Context(), []int64{goneID, keptID, noSuchID})
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.Equal(t, keptID, found[0].ID)
@@ -145,7 +145,7 @@ func (b *bundle) testProductsArchivedAndUnsellable(t *testing.T) {
 
 	bySKU, err := b.client.ProductsBySKU(t.Context(), []string{"archived-" + b.tag, "unsellable-" + b.tag})
 	require.NoError(t, err)
-	byID, err := b.client.ProductsByID(t.Context(), []int64{unsellable, archived, 99_999_999})
+	byID, err := b.client.ProductsByID(t.Context(), []int64{unsellable, archived, noSuchID})
 	require.NoError(t, err)
 	require.Equal(t, bySKU, byID)
 	require.Equal(t, []int64{archived, unsellable}, productIDs(byID))

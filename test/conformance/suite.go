@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"crypto/rand"
 	"testing"
 	"time"
@@ -42,7 +43,16 @@ func Run(t *testing.T, s Server) {
 	t.Run("PlaceOrderAtListPrice", b.testPlaceOrderAtListPrice)
 	t.Run("PlaceOrderForDelivery", b.testPlaceOrderForDelivery)
 	t.Run("PlacedOrder", b.testPlacedOrder)
+	t.Run("PlaceOrdersTogether", b.testPlaceOrdersTogether)
+	t.Run("PlaceOrdersAgain", b.testPlaceOrdersAgain)
+	t.Run("PlaceOrdersKnownAndNew", b.testPlaceOrdersKnownAndNew)
+	t.Run("PlaceOrdersOneBad", b.testPlaceOrdersOneBad)
+	t.Run("PlaceOrdersManyBad", b.testPlaceOrdersManyBad)
+	t.Run("PlaceOrdersOfAllKinds", b.testPlaceOrdersOfAllKinds)
+	t.Run("PlaceOrdersConcurrently", b.testPlaceOrdersConcurrently)
+	t.Run("LoadBlamesTheFirst", b.testLoadBlamesTheFirst)
 	t.Run("ConfirmOrder", b.testConfirmOrder)
+	t.Run("CancelOrder", b.testCancelOrder)
 	t.Run("Statuses", b.testStatuses)
 
 	t.Run("OrdersLeavesOutDeleted", b.testOrdersLeavesOutDeleted)
@@ -59,6 +69,8 @@ func Run(t *testing.T, s Server) {
 	t.Run("EnsurePartnerConcurrently", b.testEnsurePartnerConcurrently)
 	t.Run("EnsurePartnerForDelivery", b.testEnsurePartnerForDelivery)
 	t.Run("EnsurePartnerRejected", b.testEnsurePartnerRejected)
+	t.Run("EnsurePartnersTogether", b.testEnsurePartnersTogether)
+	t.Run("EnsurePartnersMoreBadThanLoadNames", b.testEnsurePartnersMoreBadThanLoadNames)
 	t.Run("Partners", b.testPartners)
 
 	t.Run("Country", b.testCountry)
@@ -127,10 +139,26 @@ func (b *bundle) newOrder(name string) odoo.NewOrder {
 // place places an order that nothing speaks against.
 func (b *bundle) place(t *testing.T, o odoo.NewOrder) int64 {
 	t.Helper()
-	id, err := b.client.PlaceOrder(t.Context(), o)
+	id, err := placeOne(t.Context(), b.client, o)
 	require.NoError(t, err)
 	require.Positive(t, id)
 	return id
+}
+
+// placeOne places one order.
+func placeOne(ctx context.Context, c *odoo.Client, o odoo.NewOrder) (int64, error) {
+	return only(c.PlaceOrders(ctx, []odoo.NewOrder{o}))
+}
+
+func ensureOne(ctx context.Context, c *odoo.Client, p odoo.NewPartner) (int64, error) {
+	return only(c.EnsurePartners(ctx, []odoo.NewPartner{p}))
+}
+
+func only(results []odoo.Loaded) (int64, error) {
+	if results[0].Err != nil {
+		return results[0].ID, results[0].Err
+	}
+	return results[0].ID, nil
 }
 
 // order reads one order through the client under test.

@@ -23,14 +23,15 @@ const module = "ordergate/"
 // named belongs to the nearest one above it that is, and those that belong together may import each other. A new
 // top-level package gets a line of its own here, which is the moment to think about its place.
 var mayImport = map[string][]string{
+	"failpoint":    {},
 	"order":        {},
-	"odoo":         {"order"},
+	"odoo":         {"failpoint", "order"},
 	"odoo/sandbox": {"order"}, // a stand-in that shared the client's code would share its mistakes
-	"store":        {"migrations", "order"},
+	"store":        {"failpoint", "migrations", "order"},
 	"migrations":   {"order"},
-	"sync":         {"odoo", "store", "migrations", "order"}, // alone in knowing both sides
+	"sync":         {"failpoint", "odoo", "store", "migrations", "order"}, // alone in knowing both sides
 	"gateway":      {"order"},
-	"cmd":          {"gateway", "sync", "odoo", "odoo/sandbox", "store", "migrations", "order"},
+	"cmd":          {"failpoint", "gateway", "sync", "odoo", "odoo/sandbox", "store", "migrations", "order"},
 }
 
 // forTests reports whether a directory's packages only serve tests: these may import anything, and nothing else may

@@ -8,8 +8,17 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"sync"
-	"testing"
 )
+
+// T is what a proxy needs of a test; every testing.TB is one. A program that has no test implements it: Fatalf must
+// not return, and the clean-ups must run in the end, the last first.
+type T interface {
+	Helper()
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(cleanup func())
+}
 
 // Always is the number of times for a fault without a limit; it is also content with never striking.
 const Always = -1
@@ -17,7 +26,7 @@ const Always = -1
 // HTTPProxy passes HTTP requests on to a server, except for those that a fault was asked for. A request that has been
 // passed on is carried through even if its client leaves, as it would be by a server that the client talks to directly.
 type HTTPProxy struct {
-	t         testing.TB
+	t         T
 	upstream  *url.URL
 	transport *http.Transport
 	server    *httptest.Server
@@ -45,7 +54,7 @@ type fault struct {
 
 // HTTP starts a proxy for the server at upstreamURL, of which only scheme and host count. It stops, and waits for its
 // requests to end, when the test is over.
-func HTTP(t testing.TB, upstreamURL string) *HTTPProxy {
+func HTTP(t T, upstreamURL string) *HTTPProxy {
 	t.Helper()
 	upstream, err := url.Parse(upstreamURL)
 	if err != nil || upstream.Host == "" {
@@ -89,6 +98,13 @@ func (p *HTTPProxy) OnRequest(match func(body []byte) bool, action Action, times
 	p.faults = append(p.faults, &fault{match: match, action: action, left: times})
 }
 
+// Behave forgets the faults that have not struck yet, and lets every request pass from now on.
+func (p *HTTPProxy) Behave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = nil
+}
+
 // Counts returns what became of the requests so far.
 func (p *HTTPProxy) Counts() Counts {
 	p.mu.Lock()
@@ -129,6 +145,8 @@ type exchange struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	body  []byte
+
+	carriedOut func() // called once the server has answered; nil for nothing
 }
 
 // answer is what the server said, complete.
@@ -162,6 +180,9 @@ func (x *exchange) forward() answer {
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		x.abort(err)
+	}
+	if x.carriedOut != nil {
+		x.carriedOut()
 	}
 	header := response.Header.Clone()
 	header.Del("Connection")

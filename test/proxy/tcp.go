@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 )
 
@@ -16,7 +15,7 @@ const dialTimeout = 5 * time.Second
 // TCPProxy passes the bytes of connections on to a server, and ends or refuses connections when told to. A server that
 // goes away is Refuse(true) and then Cut.
 type TCPProxy struct {
-	t        testing.TB
+	t        T
 	address  string
 	upstream string
 
@@ -45,7 +44,7 @@ type plannedCut struct {
 
 // TCP starts a proxy for the server at upstreamAddress, a host with a port. It stops, and waits for its goroutines to
 // end, when the test is over.
-func TCP(t testing.TB, upstreamAddress string) *TCPProxy {
+func TCP(t T, upstreamAddress string) *TCPProxy {
 	t.Helper()
 	if _, _, err := net.SplitHostPort(upstreamAddress); err != nil {
 		t.Fatalf("proxy: %q is not a host with a port", upstreamAddress)
@@ -109,6 +108,13 @@ func (p *TCPProxy) CutBefore(match func(sent []byte) bool) { p.plan(&plannedCut{
 // answer: the server has done it, and the client cannot know.
 func (p *TCPProxy) CutAfter(match func(sent []byte) bool) {
 	p.plan(&plannedCut{match: match, after: true})
+}
+
+// Behave forgets the cuts that were planned and not made yet.
+func (p *TCPProxy) Behave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cuts = nil
 }
 
 func (p *TCPProxy) plan(c *plannedCut) {

@@ -1,0 +1,264 @@
+package ordersync
+
+import (
+	"sync"
+	"time"
+
+	"ordergate/failpoint"
+	"ordergate/order"
+)
+
+// ticket is a request that waits for the outcome of its intent.
+type ticket struct {
+	intent order.Intent
+	alone  bool // its order may exist already, or be held up in the ERP: it must not hold up others
+
+	done      chan struct{} // closed once placement and err are set
+	placement order.Placement
+	err       error
+
+	mu           sync.Mutex
+	sealed       bool // its outcome is being written down
+	acknowledged bool // its caller was told 202
+}
+
+func newTicket(in order.Intent) *ticket {
+	return &ticket{intent: in, alone: !in.UnknownAt.IsZero(), done: make(chan struct{})}
+}
+
+// acknowledge reports whether the caller can be told that its order is on its way. False if the outcome is about to be
+// known: it must then be waited for, because it may be that the order was not accepted.
+func (t *ticket) acknowledge() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.sealed {
+		return false
+	}
+	t.acknowledged = true
+	return true
+}
+
+// seal ends the time in which the caller can be told 202, and reports whether it was.
+func (t *ticket) seal() (acknowledged bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sealed = true
+	return t.acknowledged
+}
+
+func (t *ticket) answer(p order.Placement, err error) {
+	t.placement, t.err = p, err
+	close(t.done)
+}
+
+// batch is what goes to the ERP together: tickets, and as many from the queue in the database as there is room for.
+type batch struct {
+	lease   string    // under which the first ticket is claimed already; else empty
+	tickets []*ticket // nobody claimed their intents yet, but for lease
+	room    int
+}
+
+// lanes carries what waits to the ERP. While its lanes are busy, requests gather, and go together when one becomes free;
+// there is no timer, so that a lone request goes at once.
+type lanes struct {
+	service  *Service
+	capacity int // tickets that may wait
+
+	mu      sync.Mutex
+	queue   fairQueue
+	coming  int  // tickets that have a place in the queue and are not in it yet
+	busy    int  // lanes that carry a batch, or are about to
+	backlog bool // the database may hold queued intents that nobody carries
+	turn    bool // whose turn it is while only one order goes at a time: the backlog's
+	closed  bool
+	pace    pace
+}
+
+// enter reserves a lane for a request that need not wait. Whoever got one calls run or leave.
+func (l *lanes) enter() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.busy >= l.pace.lanes() || l.queue.length+l.coming > 0 {
+		return false
+	}
+	l.busy++
+	return true
+}
+
+// run starts a lane that enter has reserved with its first ticket, which is claimed under a lease.
+func (l *lanes) run(t *ticket, lease string) {
+	l.service.work.Go(func() { l.carry(batch{lease: lease, tickets: []*ticket{t}}) })
+}
+
+// leave gives a reserved lane back.
+func (l *lanes) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy--
+	l.fill()
+}
+
+// reserve takes a place in the queue, if there is one and the answer can be expected within patience. Whoever got one
+// calls push or unreserve.
+func (l *lanes) reserve(patience time.Duration) *order.Error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ahead := l.queue.length + l.coming
+	wait := l.pace.wait(ahead)
+	switch {
+	case l.closed:
+		return order.Errorf(order.Unavailable, "stopping", "The gateway is about to stop. Nothing was accepted; try again.").RetryIn(time.Second)
+	case ahead >= l.capacity && !failpoint.Out(failpoint.QueueBound):
+		l.service.metrics.shed.WithLabelValues("queue_full").Inc()
+		return order.Errorf(order.Unavailable, "queue_full",
+			"As many orders wait as can be waited for. Nothing was accepted; try again.").RetryIn(max(time.Second, wait))
+	case wait > patience && !failpoint.Out(failpoint.QueueBound):
+		l.service.metrics.shed.WithLabelValues("wait_too_long").Inc()
+		return waitTooLong(wait)
+	}
+	l.coming++
+	return nil
+}
+
+func waitTooLong(retry time.Duration) *order.Error {
+	return order.Errorf(order.Unavailable, "wait_too_long",
+		"The order would not have been placed in the time that its caller waits. Nothing was accepted; try again, or ask for it to be queued (Prefer: respond-async).").
+		RetryIn(max(time.Second, retry))
+}
+
+func (l *lanes) unreserve() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.coming--
+}
+
+// push queues a ticket whose place was reserved.
+func (l *lanes) push(t *ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.coming--
+	l.queue.push(t)
+	l.fill()
+}
+
+// withdraw takes a ticket back that nothing was done for yet. False if it is on its way.
+func (l *lanes) withdraw(t *ticket) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queue.remove(t)
+}
+
+// poke says that the database may hold queued intents.
+func (l *lanes) poke() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backlog = true
+	l.fill()
+}
+
+// backlogEmpty says that the database had no more.
+func (l *lanes) backlogEmpty() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backlog = false
+}
+
+func (l *lanes) depth() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queue.length + l.coming
+}
+
+// limit is how many orders go in the next call.
+func (l *lanes) limit() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pace.orders
+}
+
+// close keeps lanes from taking up more. Those that carry something come to its end.
+func (l *lanes) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+}
+
+// fill starts lanes for what waits. It needs mu.
+func (l *lanes) fill() {
+	for l.busy < l.pace.lanes() {
+		b, any := l.next()
+		if !any {
+			return
+		}
+		l.busy++
+		l.service.work.Go(func() { l.carry(b) })
+	}
+}
+
+// carry carries a batch and then what waits by then, until nothing does.
+func (l *lanes) carry(b batch) {
+	for {
+		began := l.service.now()
+		sent, definite := l.service.carryBatch(b)
+		took := l.service.now().Sub(began)
+
+		l.mu.Lock()
+		if sent {
+			l.pace.observe(took, definite)
+		}
+		if sent && !definite {
+			l.backlog = false // until it is looked at again: what was claimed in vain must not be claimed at once
+		}
+		more := false
+		if l.busy <= l.pace.lanes() {
+			b, more = l.next()
+		}
+		if !more {
+			l.busy--
+			l.fill()
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+	}
+}
+
+// next takes up what goes together in the next call. It needs mu.
+func (l *lanes) next() (b batch, any bool) {
+	if l.closed {
+		return batch{}, false
+	}
+	backlog := l.backlog && l.service.erp.BreakerState() != breakerOpen
+	room := l.pace.orders
+	if backlog && l.queue.length >= room {
+		room = l.shareWithBacklog()
+	}
+	for room > 0 && l.queue.length > 0 {
+		t := l.queue.pop()
+		if t.alone && len(b.tickets) > 0 {
+			l.queue.push(t) // behind the others of its customer, which do not go in turn
+			break
+		}
+		b.tickets = append(b.tickets, t)
+		room--
+		if t.alone {
+			return b, true
+		}
+	}
+	if backlog {
+		b.room = l.pace.orders - len(b.tickets)
+	}
+	return b, len(b.tickets) > 0 || b.room > 0
+}
+
+// shareWithBacklog is how many requests go in a call that they could fill, so that the backlog does not wait for ever.
+func (l *lanes) shareWithBacklog() int {
+	if l.pace.orders == 1 {
+		l.turn = !l.turn
+		if l.turn {
+			return 0
+		}
+		return 1
+	}
+	return l.pace.orders - max(1, l.pace.orders/4)
+}

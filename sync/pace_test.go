@@ -1,0 +1,42 @@
+package ordersync
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBatchSizeFollowsWhatTheERPBears(t *testing.T) {
+	t.Parallel()
+	p := newPace(20, 2, time.Second)
+	require.Equal(t, 20, p.orders)
+	require.Equal(t, 2, p.lanes())
+
+	p.observe(2*time.Second, true)
+	require.Equal(t, 10, p.orders, "a call that was slow was too large")
+	p.observe(100*time.Millisecond, false)
+	require.Equal(t, 1, p.orders, "one that got no answer makes the next as small as can be")
+	require.Equal(t, 1, p.lanes(), "and the only one")
+	for _, want := range []int{2, 4, 8, 16, 20, 20} {
+		p.observe(100*time.Millisecond, true)
+		require.Equal(t, want, p.orders)
+		require.Equal(t, 2, p.lanes())
+	}
+	for range 10 {
+		p.observe(2*time.Second, true)
+	}
+	require.Equal(t, 1, p.orders)
+}
+
+func TestExpectedWaitGrowsWithTheQueue(t *testing.T) {
+	t.Parallel()
+	p := newPace(20, 2, time.Second)
+	require.Zero(t, p.wait(100), "nothing is known yet")
+	p.observe(200*time.Millisecond, true)
+	require.Equal(t, 300*time.Millisecond, p.wait(0))
+	require.Equal(t, 300*time.Millisecond, p.wait(39))
+	require.Equal(t, 500*time.Millisecond, p.wait(40))
+	p.observe(200*time.Millisecond, false)
+	require.Equal(t, 21*200*time.Millisecond+100*time.Millisecond, p.wait(20), "one at a time, one by one")
+}
