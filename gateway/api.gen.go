@@ -51,16 +51,25 @@ func (e HistoryEntrySeverity) Valid() bool {
 
 // Defines values for IntentState.
 const (
-	IntentStatePlaced   IntentState = "placed"
-	IntentStateRefused  IntentState = "refused"
-	IntentStateRejected IntentState = "rejected"
-	IntentStateSending  IntentState = "sending"
+	IntentStateCancelled IntentState = "cancelled"
+	IntentStateParked    IntentState = "parked"
+	IntentStatePlaced    IntentState = "placed"
+	IntentStateQueued    IntentState = "queued"
+	IntentStateRefused   IntentState = "refused"
+	IntentStateRejected  IntentState = "rejected"
+	IntentStateSending   IntentState = "sending"
 )
 
 // Valid indicates whether the value is a known member of the IntentState enum.
 func (e IntentState) Valid() bool {
 	switch e {
+	case IntentStateCancelled:
+		return true
+	case IntentStateParked:
+		return true
 	case IntentStatePlaced:
+		return true
+	case IntentStateQueued:
 		return true
 	case IntentStateRefused:
 		return true
@@ -133,6 +142,21 @@ func (e SyncStatusState) Valid() bool {
 	case SyncStatusStateFresh:
 		return true
 	case SyncStatusStateStale:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListIntentsParamsInDoubt.
+const (
+	ListIntentsParamsInDoubtTrue ListIntentsParamsInDoubt = "true"
+)
+
+// Valid indicates whether the value is a known member of the ListIntentsParamsInDoubt enum.
+func (e ListIntentsParamsInDoubt) Valid() bool {
+	switch e {
+	case ListIntentsParamsInDoubtTrue:
 		return true
 	default:
 		return false
@@ -261,7 +285,7 @@ type History struct {
 type HistoryEntry struct {
 	ID int64 `json:"id"`
 
-	// Code `placed`, `appeared`, `status_changed`, `confirm_refused`, `deleted` or `restored`; more may come.
+	// Code `placed`, `appeared`, `status_changed`, `confirm_refused`, `cancel_refused`, `deleted` or `restored`; more may come.
 	Code     string               `json:"code"`
 	Severity HistoryEntrySeverity `json:"severity"`
 
@@ -287,24 +311,55 @@ type Intent struct {
 	Key    string `json:"key"`
 	Source string `json:"source"`
 
-	// State `sending`: being placed, or in doubt until the ERP's word is known. `placed`: the order exists. `rejected`:
-	// the ERP refuses this order for good. `refused`: it was not accepted and no order exists; it may be sent
-	// again with the same key.
-	State     IntentState `json:"state"`
-	OrderID   *int64      `json:"order_id"`
-	OrderURL  *string     `json:"order_url"`
-	StatusURL string      `json:"status_url"`
+	// Caller The name of the API key that sent it.
+	Caller *string `json:"caller"`
 
-	// Failure Once rejected or refused, why; while sending, what went wrong last.
-	Failure   *Failure  `json:"failure"`
-	Attempts  int       `json:"attempts"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	// State `queued`: waits for its turn. `sending`: being placed, or in doubt until the ERP's word is known. `parked`: in doubt,
+	// and the ERP, which works, gives no clear answer to this order; the gateway's operators look at it. `placed`: the
+	// order exists. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
+	// it may be sent again with the same key. `cancelled`: it was called off; no order exists, or it is cancelled in
+	// the ERP.
+	State IntentState `json:"state"`
+
+	// InDoubt An attempt ended without a known outcome; perhaps the order exists.
+	InDoubt bool `json:"in_doubt"`
+
+	// Customer The customer as the request named it, by one of the two.
+	Customer IntentCustomer `json:"customer"`
+
+	// Reference The customer's own reference.
+	Reference *string `json:"reference"`
+	OrderID   *int64  `json:"order_id"`
+	OrderURL  *string `json:"order_url"`
+	StatusURL string  `json:"status_url"`
+
+	// Failure Once rejected, refused or cancelled, why; before that, what went wrong last.
+	Failure  *Failure `json:"failure"`
+	Attempts int      `json:"attempts"`
+
+	// CancelRequestedAt When it was called off while it was in doubt.
+	CancelRequestedAt *time.Time `json:"cancel_requested_at"`
+	CreatedAt         time.Time  `json:"created_at"`
+	UpdatedAt         time.Time  `json:"updated_at"`
 }
 
-// IntentState `sending`: being placed, or in doubt until the ERP's word is known. `placed`: the order exists. `rejected`:
-// the ERP refuses this order for good. `refused`: it was not accepted and no order exists; it may be sent
-// again with the same key.
+// IntentCustomer The customer as the request named it, by one of the two.
+type IntentCustomer struct {
+	Ref          *string `json:"ref"`
+	ERPPartnerID *int64  `json:"erp_partner_id"`
+}
+
+// IntentList defines model for IntentList.
+type IntentList struct {
+	Intents    []Intent `json:"intents"`
+	NextCursor *string  `json:"next_cursor"`
+}
+
+// IntentState `queued`: waits for its turn. `sending`: being placed, or in doubt until the ERP's word is known. `parked`: in doubt,
+// and the ERP, which works, gives no clear answer to this order; the gateway's operators look at it. `placed`: the
+// order exists. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
+// it may be sent again with the same key. `cancelled`: it was called off; no order exists, or it is cancelled in
+// the ERP.
 type IntentState string
 
 // NewCustomer defines model for NewCustomer.
@@ -640,6 +695,12 @@ type Cursor = string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IntentKey defines model for IntentKey.
+type IntentKey = string
+
+// IntentSource defines model for IntentSource.
+type IntentSource = string
+
 // Limit defines model for Limit.
 type Limit = int
 
@@ -647,6 +708,9 @@ type Limit = int
 //
 // Example: 4711
 type OrderID = ERPID
+
+// Prefer defines model for Prefer.
+type Prefer = string
 
 // BodyTimeout What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
 // do not apply are left out.
@@ -708,11 +772,52 @@ type ListCustomersParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListIntentsParams defines parameters for ListIntents.
+type ListIntentsParams struct {
+	// State Intents in one of these states, separated by commas or given several times.
+	State *[]IntentState `form:"state,omitempty" json:"state,omitempty"`
+
+	// InDoubt `true`: only intents whose outcome is not known.
+	InDoubt *ListIntentsParamsInDoubt `form:"in_doubt,omitempty" json:"in_doubt,omitempty"`
+
+	// Source Intents of orders that came from this source. Only keys of role `operator` see others than their own.
+	Source *string `form:"source,omitempty" json:"source,omitempty"`
+
+	// From Intents created at or after this moment. Write `+` in an offset as `%2B`.
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Intents created before this moment.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many to a page; 50 if left out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListIntentsParamsInDoubt defines parameters for ListIntents.
+type ListIntentsParamsInDoubt string
+
+// CancelIntentParams defines parameters for CancelIntent.
+type CancelIntentParams struct {
+	// Source The source that the order came from, if it is not the caller's own. Only keys of role `operator` may name
+	// another.
+	Source *IntentSource `form:"source,omitempty" json:"source,omitempty"`
+}
+
 // GetIntentParams defines parameters for GetIntent.
 type GetIntentParams struct {
 	// Source The source that the order came from, if it is not the caller's own. Only keys of role `operator` may name
 	// another.
-	Source *string `form:"source,omitempty" json:"source,omitempty"`
+	Source *IntentSource `form:"source,omitempty" json:"source,omitempty"`
+}
+
+// RetryIntentParams defines parameters for RetryIntent.
+type RetryIntentParams struct {
+	// Source The source that the order came from, if it is not the caller's own. Only keys of role `operator` may name
+	// another.
+	Source *IntentSource `form:"source,omitempty" json:"source,omitempty"`
 }
 
 // ListOrdersParams defines parameters for ListOrders.
@@ -745,9 +850,16 @@ type ListOrdersParams struct {
 // PlaceOrderParams defines parameters for PlaceOrder.
 type PlaceOrderParams struct {
 	// IdempotencyKey A value that is unique to this order and the same on every retry of it, such as the id of the cart: 1 to 255
-	// printable ASCII characters, compared byte for byte (quotation marks would be part of it). Keys are unique
-	// within the caller's source and are never forgotten.
+	// printable ASCII characters, compared byte for byte. A key may be sent in quotation marks, as the IETF's draft has
+	// it; they are part of the key then, so that `abc` and `"abc"` are two. Keys are unique within the caller's source.
+	// They are kept for 30 days from the outcome, unless the gateway's operators chose otherwise; the key of an order
+	// that has no outcome yet is kept.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer What the caller would like (RFC 7240). `respond-async`: accept the order and answer 202 at once. `wait=N`, from 1 to
+	// 60 seconds: answer within that time, with 503 if the order cannot be sent by then, and 202 if it is on its way. Both
+	// together are `respond-async`. `Preference-Applied` says what was heeded; all else is ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // ListProductsParams defines parameters for ListProducts.
@@ -782,9 +894,18 @@ type ServerInterface interface {
 	// CreateCustomer Create a customer
 	// (POST /v1/customers)
 	CreateCustomer(c *gin.Context)
+	// ListIntents List intents
+	// (GET /v1/intents)
+	ListIntents(c *gin.Context, params ListIntentsParams)
+	// CancelIntent Call an intent off
+	// (DELETE /v1/intents/{key})
+	CancelIntent(c *gin.Context, key IntentKey, params CancelIntentParams)
 	// GetIntent Get an intent
 	// (GET /v1/intents/{key})
-	GetIntent(c *gin.Context, key string, params GetIntentParams)
+	GetIntent(c *gin.Context, key IntentKey, params GetIntentParams)
+	// RetryIntent Try an intent again
+	// (POST /v1/intents/{key}/retry)
+	RetryIntent(c *gin.Context, key IntentKey, params RetryIntentParams)
 	// ListOrders List orders
 	// (GET /v1/orders)
 	ListOrders(c *gin.Context, params ListOrdersParams)
@@ -896,6 +1017,117 @@ func (siw *ServerInterfaceWrapper) CreateCustomer(c *gin.Context) {
 	siw.Handler.CreateCustomer(c)
 }
 
+// ListIntents operation middleware
+func (siw *ServerInterfaceWrapper) ListIntents(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListIntentsParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "in_doubt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "in_doubt", c.Request.URL.Query(), &params.InDoubt, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter in_doubt: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", c.Request.URL.Query(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter source: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListIntents(c, params)
+}
+
+// CancelIntent operation middleware
+func (siw *ServerInterfaceWrapper) CancelIntent(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "key" -------------
+	var key IntentKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", c.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter key: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelIntentParams
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", c.Request.URL.Query(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter source: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelIntent(c, key, params)
+}
+
 // GetIntent operation middleware
 func (siw *ServerInterfaceWrapper) GetIntent(c *gin.Context) {
 
@@ -903,7 +1135,7 @@ func (siw *ServerInterfaceWrapper) GetIntent(c *gin.Context) {
 	_ = err
 
 	// ------------- Path parameter "key" -------------
-	var key string
+	var key IntentKey
 
 	err = runtime.BindStyledParameterWithOptions("simple", "key", c.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -930,6 +1162,42 @@ func (siw *ServerInterfaceWrapper) GetIntent(c *gin.Context) {
 	}
 
 	siw.Handler.GetIntent(c, key, params)
+}
+
+// RetryIntent operation middleware
+func (siw *ServerInterfaceWrapper) RetryIntent(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "key" -------------
+	var key IntentKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", c.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter key: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryIntentParams
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", c.Request.URL.Query(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter source: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RetryIntent(c, key, params)
 }
 
 // ListOrders operation middleware
@@ -1046,6 +1314,25 @@ func (siw *ServerInterfaceWrapper) PlaceOrder(c *gin.Context) {
 	} else {
 		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
 		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = &Prefer
+
 	}
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1208,7 +1495,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/orders/:id", wrapper.GetOrder)
 	router.GET(options.BaseURL+"/v1/orders/:id/history", wrapper.GetOrderHistory)
 	router.POST(options.BaseURL+"/v1/orders/:id/confirm", wrapper.ConfirmOrder)
+	router.GET(options.BaseURL+"/v1/intents", wrapper.ListIntents)
+	router.DELETE(options.BaseURL+"/v1/intents/:key", wrapper.CancelIntent)
 	router.GET(options.BaseURL+"/v1/intents/:key", wrapper.GetIntent)
+	router.POST(options.BaseURL+"/v1/intents/:key/retry", wrapper.RetryIntent)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts)
 	router.GET(options.BaseURL+"/v1/customers", wrapper.ListCustomers)
 	router.POST(options.BaseURL+"/v1/customers", wrapper.CreateCustomer)
@@ -1733,8 +2023,355 @@ func (response CreateCustomer503ApplicationProblemPlusJSONResponse) VisitCreateC
 	return err
 }
 
+type ListIntentsRequestObject struct {
+	Params ListIntentsParams
+}
+
+type ListIntentsResponseObject interface {
+	VisitListIntentsResponse(w http.ResponseWriter) error
+}
+
+type ListIntents200JSONResponse IntentList
+
+func (response ListIntents200JSONResponse) VisitListIntentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIntents400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response ListIntents400ApplicationProblemPlusJSONResponse) VisitListIntentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIntents401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListIntents401ApplicationProblemPlusJSONResponse) VisitListIntentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIntents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListIntents403ApplicationProblemPlusJSONResponse) VisitListIntentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIntents404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListIntents404ApplicationProblemPlusJSONResponse) VisitListIntentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIntents422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListIntents422ApplicationProblemPlusJSONResponse) VisitListIntentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIntents429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ListIntents429ApplicationProblemPlusJSONResponse) VisitListIntentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIntents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListIntents500ApplicationProblemPlusJSONResponse) VisitListIntentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIntents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListIntents503ApplicationProblemPlusJSONResponse) VisitListIntentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntentRequestObject struct {
+	Key    IntentKey `json:"key"`
+	Params CancelIntentParams
+}
+
+type CancelIntentResponseObject interface {
+	VisitCancelIntentResponse(w http.ResponseWriter) error
+}
+
+type CancelIntent200JSONResponse Intent
+
+func (response CancelIntent200JSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent202ResponseHeaders struct {
+	Location   string
+	RetryAfter int
+}
+
+type CancelIntent202JSONResponse struct {
+	Body    Intent
+	Headers CancelIntent202ResponseHeaders
+}
+
+func (response CancelIntent202JSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelIntent400ApplicationProblemPlusJSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelIntent401ApplicationProblemPlusJSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelIntent403ApplicationProblemPlusJSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelIntent404ApplicationProblemPlusJSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelIntent409ApplicationProblemPlusJSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelIntent422ApplicationProblemPlusJSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelIntent429ApplicationProblemPlusJSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelIntent500ApplicationProblemPlusJSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelIntent503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelIntent503ApplicationProblemPlusJSONResponse) VisitCancelIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetIntentRequestObject struct {
-	Key    string `json:"key"`
+	Key    IntentKey `json:"key"`
 	Params GetIntentParams
 }
 
@@ -1875,6 +2512,186 @@ type GetIntent503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetIntent503ApplicationProblemPlusJSONResponse) VisitGetIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntentRequestObject struct {
+	Key    IntentKey `json:"key"`
+	Params RetryIntentParams
+}
+
+type RetryIntentResponseObject interface {
+	VisitRetryIntentResponse(w http.ResponseWriter) error
+}
+
+type RetryIntent202ResponseHeaders struct {
+	Location   string
+	RetryAfter int
+}
+
+type RetryIntent202JSONResponse struct {
+	Body    Intent
+	Headers RetryIntent202ResponseHeaders
+}
+
+func (response RetryIntent202JSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntent400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryIntent400ApplicationProblemPlusJSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntent401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryIntent401ApplicationProblemPlusJSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryIntent403ApplicationProblemPlusJSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntent404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryIntent404ApplicationProblemPlusJSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntent409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryIntent409ApplicationProblemPlusJSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntent422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryIntent422ApplicationProblemPlusJSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntent429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryIntent429ApplicationProblemPlusJSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntent500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryIntent500ApplicationProblemPlusJSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryIntent503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryIntent503ApplicationProblemPlusJSONResponse) VisitRetryIntentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2052,6 +2869,7 @@ type PlaceOrderResponseObject interface {
 type PlaceOrder201ResponseHeaders struct {
 	IdempotencyReplayed *bool
 	Location            string
+	PreferenceApplied   *string
 }
 
 type PlaceOrder201JSONResponse struct {
@@ -2070,6 +2888,9 @@ func (response PlaceOrder201JSONResponse) VisitPlaceOrderResponse(w http.Respons
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
 	return err
@@ -2078,6 +2899,7 @@ func (response PlaceOrder201JSONResponse) VisitPlaceOrderResponse(w http.Respons
 type PlaceOrder202ResponseHeaders struct {
 	IdempotencyReplayed *bool
 	Location            string
+	PreferenceApplied   *string
 	RetryAfter          int
 }
 
@@ -2097,6 +2919,9 @@ func (response PlaceOrder202JSONResponse) VisitPlaceOrderResponse(w http.Respons
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
@@ -2940,9 +3765,18 @@ type StrictServerInterface interface {
 	// CreateCustomer Create a customer
 	// (POST /v1/customers)
 	CreateCustomer(ctx context.Context, request CreateCustomerRequestObject) (CreateCustomerResponseObject, error)
+	// ListIntents List intents
+	// (GET /v1/intents)
+	ListIntents(ctx context.Context, request ListIntentsRequestObject) (ListIntentsResponseObject, error)
+	// CancelIntent Call an intent off
+	// (DELETE /v1/intents/{key})
+	CancelIntent(ctx context.Context, request CancelIntentRequestObject) (CancelIntentResponseObject, error)
 	// GetIntent Get an intent
 	// (GET /v1/intents/{key})
 	GetIntent(ctx context.Context, request GetIntentRequestObject) (GetIntentResponseObject, error)
+	// RetryIntent Try an intent again
+	// (POST /v1/intents/{key}/retry)
+	RetryIntent(ctx context.Context, request RetryIntentRequestObject) (RetryIntentResponseObject, error)
 	// ListOrders List orders
 	// (GET /v1/orders)
 	ListOrders(ctx context.Context, request ListOrdersRequestObject) (ListOrdersResponseObject, error)
@@ -3136,8 +3970,61 @@ func (sh *strictHandler) CreateCustomer(ctx *gin.Context) {
 	}
 }
 
+// ListIntents operation middleware
+func (sh *strictHandler) ListIntents(ctx *gin.Context, params ListIntentsParams) {
+	var request ListIntentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListIntents(ctx, request.(ListIntentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListIntents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListIntentsResponseObject); ok {
+		if err := validResponse.VisitListIntentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelIntent operation middleware
+func (sh *strictHandler) CancelIntent(ctx *gin.Context, key IntentKey, params CancelIntentParams) {
+	var request CancelIntentRequestObject
+
+	request.Key = key
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelIntent(ctx, request.(CancelIntentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelIntent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelIntentResponseObject); ok {
+		if err := validResponse.VisitCancelIntentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetIntent operation middleware
-func (sh *strictHandler) GetIntent(ctx *gin.Context, key string, params GetIntentParams) {
+func (sh *strictHandler) GetIntent(ctx *gin.Context, key IntentKey, params GetIntentParams) {
 	var request GetIntentRequestObject
 
 	request.Key = key
@@ -3156,6 +4043,33 @@ func (sh *strictHandler) GetIntent(ctx *gin.Context, key string, params GetInten
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetIntentResponseObject); ok {
 		if err := validResponse.VisitGetIntentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RetryIntent operation middleware
+func (sh *strictHandler) RetryIntent(ctx *gin.Context, key IntentKey, params RetryIntentParams) {
+	var request RetryIntentRequestObject
+
+	request.Key = key
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryIntent(ctx, request.(RetryIntentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryIntent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RetryIntentResponseObject); ok {
+		if err := validResponse.VisitRetryIntentResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -28,11 +28,15 @@ type Config struct {
 
 // Limits bound what callers can ask of the gateway. A zero field takes its default.
 type Limits struct {
-	MaxBodyBytes   int64         // of a request's body. Default 1 MiB
-	RequestTimeout time.Duration // from authentication to answer, without the reading of the body. Default 30 s, at most 60 s
-	RatePerSecond  float64       // requests of one API key, on the long run. Default 50
-	Burst          int           // requests of one API key at once. Default 100
-	MaxInFlight    int           // requests under /v1 at once, of all callers. Default 256
+	MaxBodyBytes         int64         // of a request's body. Default 1 MiB
+	MaxBodyBytesInFlight int64         // of the bodies of all requests at once. Default 64 MiB
+	RequestTimeout       time.Duration // from authentication to answer, without the reading of the body. Default 30 s, at most 60 s
+	SendTimeout          time.Duration // in which a caller must have taken its answer. Default 30 s
+	RatePerSecond        float64       // requests of one API key, on the long run. Default 50
+	Burst                int           // requests of one API key at once. Default 100
+	MaxInFlight          int           // requests under /v1 at once, of all callers. Default 1024
+	// MaxInFlightPerTenant keeps the callers of one tenant, whose ERP may hang, from taking every place. Default 256
+	MaxInFlightPerTenant int
 }
 
 // maxRequestTimeout keeps a request within the write timeout of NewServer, beyond which its answer would be cut off.
@@ -78,7 +82,8 @@ func (cfg Config) withDefaults() (Config, error) {
 }
 
 func (l Limits) withDefaults() (Limits, error) {
-	if l.MaxBodyBytes < 0 || l.RequestTimeout < 0 || l.RatePerSecond < 0 || l.Burst < 0 || l.MaxInFlight < 0 {
+	if l.MaxBodyBytes < 0 || l.MaxBodyBytesInFlight < 0 || l.RequestTimeout < 0 || l.SendTimeout < 0 ||
+		l.RatePerSecond < 0 || l.Burst < 0 || l.MaxInFlight < 0 || l.MaxInFlightPerTenant < 0 {
 		return Limits{}, errors.New("gateway: a limit may not be negative")
 	}
 	if l.RequestTimeout > maxRequestTimeout {
@@ -88,7 +93,13 @@ func (l Limits) withDefaults() (Limits, error) {
 	setDefault(&l.RequestTimeout, 30*time.Second)
 	setDefault(&l.RatePerSecond, 50)
 	setDefault(&l.Burst, 100)
-	setDefault(&l.MaxInFlight, 256)
+	setDefault(&l.SendTimeout, 30*time.Second)
+	setDefault(&l.MaxInFlight, 1024)
+	setDefault(&l.MaxInFlightPerTenant, 256)
+	setDefault(&l.MaxBodyBytesInFlight, 64<<20)
+	if l.MaxBodyBytesInFlight < l.MaxBodyBytes {
+		return Limits{}, errors.New("gateway: the bodies in flight must have room for the largest one")
+	}
 	return l, nil
 }
 

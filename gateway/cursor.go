@@ -15,6 +15,7 @@ const (
 	listOrders    = "orders"
 	listProducts  = "products"
 	listCustomers = "customers"
+	listIntents   = "intents"
 )
 
 const notACursor = "is not the next_cursor of this list; leave it out to begin again"

@@ -5,7 +5,9 @@
 // answer to it (package gatewaytest).
 //
 // A request passes, in this order: request id, access log and metrics, recovery from panics, the cap on requests in
-// flight, authentication, the role's permission, the rate limit of the key, validation, and the handler with its
-// deadline. What is cheap and refuses most comes first; nothing of a body is read before its sender is known.
+// flight, authentication, the tenant's own cap, the role's permission, the rate limit of the key, the cap on the bytes of
+// bodies, validation, and the handler with its deadline. What is cheap and refuses most comes first: an overloaded
+// gateway refuses before it asks its database, and nothing of a body is read before its sender is known and within all
+// limits.
 // Handlers return errors, and problem.go alone turns them into answers.
 package gateway

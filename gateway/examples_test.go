@@ -26,6 +26,7 @@ const apiGuide = "../docs/api.md"
 // example is a request of docs/api.md. The guide shows the answer that this test got to it.
 type example struct {
 	method, target, secret, key, body string
+	prefer                            string
 	comment                           string // what the guide's reader should know of the body, if it is not shown
 	adjust                            func(*gateway.Config)
 	arrange                           func(*bench)
@@ -52,12 +53,46 @@ func examples() map[string]example {
 	get := func(target string, arrange func(*bench)) example {
 		return example{method: http.MethodGet, target: target, secret: portalSecret, arrange: arrange}
 	}
+	preferring := func(prefer string, e example) example {
+		return with(e, func(e *example) { e.prefer = prefer })
+	}
 	never := placing(order.Placement{}, fmt.Errorf("must not be asked"))
+	rejected := order.Errorf(order.Unprocessable, "erp_rejected", "The ERP refused the order: The customer is blocked.")
+	changing := func(method, target string, change func(*order.Intent)) example {
+		return example{method: method, target: target, secret: operatorSecret, arrange: func(b *bench) {
+			answer := func(_ context.Context, _ order.Caller, source, key string) (order.Intent, error) {
+				in := inDoubt(key)
+				in.Source = source
+				change(&in)
+				return in, nil
+			}
+			b.service.retry, b.service.cancel = answer, answer
+		}}
+	}
 
 	return map[string]example{
 		"placed":   post(placing(order.Placement{Order: &placed}, nil)),
 		"replayed": post(placing(order.Placement{Order: &placed, Replayed: true}, nil)),
 		"accepted": post(placing(order.Placement{Intent: inDoubt("cart-8841")}, nil)),
+		"queued": preferring("respond-async", post(func(b *bench) {
+			b.service.enqueue = func(_ context.Context, _ order.Caller, key string, _ order.Request) (order.Placement, error) {
+				return order.Placement{Intent: queued(key)}, nil
+			}
+		})),
+		"wait too long": preferring("wait=5", post(placing(order.Placement{}, order.Errorf(order.Unavailable, "wait_too_long",
+			"So many orders wait that this one would not be sent in time. Nothing was accepted; try again.").RetryIn(8*time.Second)))),
+		"queue full": post(placing(order.Placement{}, order.Errorf(order.Unavailable, "queue_full",
+			"As many orders wait as may. Nothing was accepted; try again.").RetryIn(3*time.Second))),
+		"rejected":       post(placing(order.Placement{}, rejected)),
+		"rejected again": post(placing(order.Placement{Replayed: true}, rejected)),
+		"cancelled": post(placing(order.Placement{Replayed: true}, order.Errorf(order.Unprocessable, "intent_cancelled",
+			"This order was called off."))),
+		"outcome unknown": post(placing(order.Placement{}, order.Errorf(order.Internal, "outcome_unknown",
+			"It is not known whether the order was accepted. Send it again with the same key."))),
+		"overloaded": with(post(never), func(e *example) {
+			e.adjust = func(cfg *gateway.Config) { cfg.Limits.MaxInFlight = 1 }
+			e.arrange = func(b *bench) { b.t.Cleanup(b.hangs(b.service, portalSecret, 1)) }
+		}),
 		"in flight": post(placing(order.Placement{}, order.Errorf(order.Conflict, "key_in_flight",
 			"An order with this Idempotency-Key is being placed at this moment. Try again in a second for its outcome.").RetryIn(time.Second))),
 		"reused": with(post(placing(order.Placement{}, &order.Error{Kind: order.Unprocessable, Code: "idempotency_key_reused",
@@ -94,6 +129,22 @@ func examples() map[string]example {
 				in.Failure = order.Errorf(order.Unprocessable, "erp_rejected", "The ERP refused the order: The customer is blocked.")
 				return in, nil
 			}
+		}),
+		"intents": {method: http.MethodGet, target: "/v1/intents?state=parked&source=portal", secret: operatorSecret, arrange: func(b *bench) {
+			b.service.intents = func(context.Context, order.Caller, order.IntentFilter) ([]order.Intent, error) {
+				in := inDoubt("cart-8841")
+				in.State, in.Attempts, in.UpdatedAt = order.Parked, 12, start.Add(9*time.Minute)
+				in.Failure = order.Errorf(order.Unavailable, "in_doubt", "The ERP gives no clear answer to this order.")
+				return []order.Intent{in}, nil
+			}
+		}},
+		"retry": changing(http.MethodPost, "/v1/intents/cart-8841/retry?source=portal", func(in *order.Intent) { in.Attempts = 12 }),
+		"called off": changing(http.MethodDelete, "/v1/intents/cart-8841?source=portal", func(in *order.Intent) {
+			in.State, in.Attempts, in.UnknownAt = order.CalledOff, 0, time.Time{}
+			in.Failure = order.Errorf(order.Unprocessable, "intent_cancelled", "This order was called off.")
+		}),
+		"to be called off": changing(http.MethodDelete, "/v1/intents/cart-8841?source=portal", func(in *order.Intent) {
+			in.CancelRequestedAt = start.Add(time.Minute)
 		}),
 		"list": get("/v1/orders?status=draft&limit=1", func(b *bench) {
 			b.service.orders = func(context.Context, order.Caller, order.Filter) (order.Listing, error) {
@@ -142,13 +193,23 @@ func (e example) run(t *testing.T) string {
 	if e.key != "" {
 		r.with("Idempotency-Key", e.key)
 	}
+	if e.prefer != "" {
+		r.with("Prefer", e.prefer)
+	}
 	a := r.send()
 
 	var text strings.Builder
-	fmt.Fprintf(&text, "$ curl -i \"$GATEWAY%s\" \\\n    -H \"Authorization: Bearer $KEY\"", e.target)
+	text.WriteString("$ curl -i ")
+	if e.method != http.MethodGet && e.body == "" {
+		fmt.Fprintf(&text, "-X %s ", e.method)
+	}
+	fmt.Fprintf(&text, "\"$GATEWAY%s\" \\\n    -H \"Authorization: Bearer $KEY\"", e.target)
 	if e.body != "" {
 		if e.key != "" {
 			fmt.Fprintf(&text, " \\\n    -H 'Idempotency-Key: %s'", e.key)
+		}
+		if e.prefer != "" {
+			fmt.Fprintf(&text, " \\\n    -H 'Prefer: %s'", e.prefer)
 		}
 		data := e.body
 		if e.comment != "" {
@@ -157,7 +218,7 @@ func (e example) run(t *testing.T) string {
 		fmt.Fprintf(&text, " \\\n    -H 'Content-Type: application/json' \\\n    --data-binary '%s'", data)
 	}
 	fmt.Fprintf(&text, "\nHTTP/1.1 %d %s\n", a.StatusCode, http.StatusText(a.StatusCode))
-	for _, name := range []string{"Content-Type", "Idempotency-Replayed", "Location", "Retry-After", "Www-Authenticate", "X-Request-Id"} {
+	for _, name := range []string{"Content-Type", "Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "Www-Authenticate", "X-Request-Id"} {
 		if value := a.Header.Get(name); value != "" {
 			fmt.Fprintf(&text, "%s: %s\n", name, value)
 		}

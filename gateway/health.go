@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"ordergate/order"
 )
 
@@ -59,6 +61,26 @@ func newReadiness(checks []Check, logger *slog.Logger, now func() time.Time) *re
 		r.probes = append(r.probes, &probe{Check: check})
 	}
 	return r
+}
+
+// register shows the state as a metric, by the same checks that /readyz runs.
+func (r *readiness) register(registry *prometheus.Registry) error {
+	err := registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ordergate_ready", Help: "What /readyz says: 1 ready, 0.5 degraded, 0 not ready.",
+	}, func() float64 {
+		switch r.state(context.Background()).Status {
+		case ReadinessStatusReady:
+			return 1
+		case ReadinessStatusDegraded:
+			return 0.5
+		default:
+			return 0
+		}
+	}))
+	if err != nil {
+		return fmt.Errorf("gateway: registering metrics: %w", err)
+	}
+	return nil
 }
 
 func (r *readiness) state(ctx context.Context) Readiness {

@@ -66,6 +66,37 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+func TestOneTenantsERPOnlyDegrades(t *testing.T) {
+	t.Parallel()
+	away := func(context.Context) error { return errors.New("away") }
+	b := newBench(t, checks(gateway.Check{Name: "database", Run: well}, gateway.Check{Name: "migrations", Run: well},
+		gateway.Check{Name: "erp:eu", Run: away}, gateway.Check{Name: "breaker:eu", Run: away}, gateway.Check{Name: "queue:eu", Run: away},
+		gateway.Check{Name: "erp:us", Run: well}))
+
+	a := b.get("/readyz", "")
+
+	require.Equal(t, http.StatusOK, a.StatusCode)
+	require.Equal(t, "degraded", a.json(t)["status"])
+}
+
+func TestReadinessIsAMetric(t *testing.T) {
+	t.Parallel()
+	var database, erp error
+	b := newBench(t, checks(
+		gateway.Check{Name: "database", Run: func(context.Context) error { return database }},
+		gateway.Check{Name: "erp:eu", Run: func(context.Context) error { return erp }},
+	))
+	b.requireMetric("ordergate_ready 1")
+
+	erp = errors.New("away")
+	b.clock.advance(time.Second)
+	b.requireMetric("ordergate_ready 0.5")
+
+	database = errors.New("away")
+	b.clock.advance(time.Second)
+	b.requireMetric("ordergate_ready 0")
+}
+
 func TestReadinessIsKeptForASecond(t *testing.T) {
 	t.Parallel()
 	var runs atomic.Int32

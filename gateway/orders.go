@@ -19,7 +19,8 @@ func (a *api) PlaceOrder(ctx context.Context, request PlaceOrderRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	placement, err := call.service.Place(ctx, call.caller, request.Params.IdempotencyKey, wish)
+	preferred := parsePreferences(orNone(request.Params.Prefer))
+	placement, err := a.place(ctx, call, request.Params.IdempotencyKey, wish, preferred)
 	if err != nil {
 		if placement.Replayed {
 			err = &storedAnswer{err}
@@ -29,19 +30,41 @@ func (a *api) PlaceOrder(ctx context.Context, request PlaceOrderRequestObject) (
 
 	replayed := orNull(placement.Replayed)
 	if placement.Order == nil {
+		if preferred.respondAsync {
+			call.preferenceApplied = preferRespondAsync
+		}
 		return PlaceOrder202JSONResponse{
-			Body: a.renderIntent(placement.Intent, call.caller),
+			Body: renderIntent(placement.Intent, call.caller),
 			Headers: PlaceOrder202ResponseHeaders{
 				Location:            intentURL(placement.Intent, call.caller),
 				RetryAfter:          a.pollAfter(placement.Intent),
 				IdempotencyReplayed: replayed,
+				PreferenceApplied:   orNull(call.preferenceApplied),
 			},
 		}, nil
 	}
 	return PlaceOrder201JSONResponse{
-		Body:    renderOrder(*placement.Order),
-		Headers: PlaceOrder201ResponseHeaders{Location: orderURL(placement.Order.ID), IdempotencyReplayed: replayed},
+		Body: renderOrder(*placement.Order),
+		Headers: PlaceOrder201ResponseHeaders{
+			Location: orderURL(placement.Order.ID), IdempotencyReplayed: replayed,
+			PreferenceApplied: orNull(call.preferenceApplied),
+		},
 	}, nil
+}
+
+// place places the order in the way that its caller prefers. A wait beyond the deadline that a request has anyway
+// changes nothing.
+func (a *api) place(ctx context.Context, call *call, key string, wish order.Request, p preferences) (order.Placement, error) {
+	switch {
+	case p.respondAsync:
+		return call.service.Enqueue(ctx, call.caller, key, wish)
+	case p.wait > 0 && p.wait <= a.requestTimeout:
+		call.preferenceApplied = fmt.Sprintf("%s=%d", preferWait, seconds(p.wait))
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.wait)
+		defer cancel()
+	}
+	return call.service.Place(ctx, call.caller, key, wish)
 }
 
 // ListOrders answers GET /v1/orders.
@@ -165,17 +188,7 @@ func readOrderFilter(p ListOrdersParams) (order.Filter, error) {
 	if p.Customer != nil && p.ERPPartnerID != nil {
 		found = append(found, order.Violation{Field: "customer", Message: "give customer or erp_partner_id, not both"})
 	}
-	moment := func(field string, text *string) time.Time {
-		if text == nil {
-			return time.Time{}
-		}
-		t, err := time.Parse(time.RFC3339, *text)
-		if err != nil {
-			found = append(found, order.Violation{Field: field, Message: notATime})
-		}
-		return t.UTC()
-	}
-	filter.From, filter.To = moment("from", p.From), moment("to", p.To)
+	filter.From, filter.To = readMoment(&found, "from", p.From), readMoment(&found, "to", p.To)
 	if p.Cursor != nil {
 		at, ok := decodeCursor(*p.Cursor, listOrders)
 		if !ok {
@@ -184,6 +197,18 @@ func readOrderFilter(p ListOrdersParams) (order.Filter, error) {
 		filter.Before = order.Position{OrderedAt: at.At, ID: at.ID}
 	}
 	return filter, invalid(found)
+}
+
+// readMoment reads a time that a parameter may give; zero if it does not.
+func readMoment(found *[]order.Violation, parameter string, text *string) time.Time {
+	if text == nil {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, *text)
+	if err != nil {
+		*found = append(*found, order.Violation{Field: parameter, Message: notATime})
+	}
+	return t.UTC()
 }
 
 func renderOrder(o order.Order) Order {

@@ -131,8 +131,9 @@ func TestPlaceInDoubtAnswers202WithTheIntent(t *testing.T) {
 
 	require.Equal(t, http.StatusAccepted, a.StatusCode)
 	require.Equal(t, "7", a.Header.Get("Retry-After"))
-	require.JSONEq(t, `{"key": "a/b%2F c+d?e#f\"g", "source": "portal", "state": "sending", "order_id": null, "order_url": null,
-		"status_url": "/v1/intents/a%2Fb%252F%20c+d%3Fe%23f%22g", "failure": null, "attempts": 1,
+	require.JSONEq(t, `{"key": "a/b%2F c+d?e#f\"g", "source": "portal", "caller": "shop-portal", "state": "sending", "in_doubt": true,
+		"customer": {"ref": "u-17", "erp_partner_id": null}, "reference": "PO-1", "order_id": null, "order_url": null,
+		"status_url": "/v1/intents/a%2Fb%252F%20c+d%3Fe%23f%22g", "failure": null, "attempts": 1, "cancel_requested_at": null,
 		"created_at": "2026-11-21T09:30:00Z", "updated_at": "2026-11-21T09:30:00Z"}`, string(a.body))
 	followed := b.get(a.Header.Get("Location"), portalSecret)
 	require.Equal(t, http.StatusOK, followed.StatusCode)

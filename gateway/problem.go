@@ -88,6 +88,9 @@ func (p *problems) write(c *gin.Context, err error) {
 	if shown.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(seconds(shown.RetryAfter)))
 	}
+	if call.preferenceApplied != "" {
+		c.Header("Preference-Applied", call.preferenceApplied)
+	}
 	body, err := json.Marshal(p.document(status, shown, call.requestID))
 	if err != nil {
 		panic("gateway: a problem always marshals: " + err.Error())

@@ -20,6 +20,9 @@ type call struct {
 	caller    order.Caller // zero before authentication
 	service   Service      // nil before authentication
 	problem   string       // code of the problem that was answered; empty if none was
+	body      *reservation // the bytes that the body may take; nil before the reservation and without a body
+
+	preferenceApplied string // as the header says it; empty if no preference was heeded
 }
 
 type callKey struct{}

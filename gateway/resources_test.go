@@ -3,76 +3,12 @@ package gateway_test
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"ordergate/order"
 )
-
-func TestGetIntent(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.service.intent = func(_ context.Context, caller order.Caller, source, key string) (order.Intent, error) {
-		in := inDoubt(key)
-		switch key {
-		case "placed":
-			in.State, in.ERPOrderID = order.Placed, 4711
-		case "rejected":
-			in.State, in.Failure = order.Rejected, order.Invalid("unknown_sku", "lines[0].sku", "No product has the SKU %q.", "X")
-		case "broken":
-			in.Failure = order.Errorf(order.Internal, "oops", "hunter2")
-		case "gone":
-			return order.Intent{}, order.Errorf(order.NotFound, "intent_not_found", "No intent with this key exists.")
-		}
-		if source != "" {
-			in.Source = source
-		}
-		return in, nil
-	}
-
-	placed := b.get("/v1/intents/placed", portalSecret).json(t)
-	require.InDelta(t, 4711, placed["order_id"], 0)
-	require.Equal(t, "/v1/orders/4711", placed["order_url"])
-	require.Nil(t, placed["failure"])
-
-	rejected := b.get("/v1/intents/rejected", portalSecret).json(t)
-	require.Equal(t, "rejected", rejected["state"])
-	require.Equal(t, map[string]any{"code": "unknown_sku", "detail": `No product has the SKU "X".`,
-		"errors": []any{map[string]any{"field": "lines[0].sku", "message": `No product has the SKU "X".`}}}, rejected["failure"])
-
-	broken := b.get("/v1/intents/broken", portalSecret)
-	require.NotContains(t, string(broken.body), "hunter2")
-	require.Equal(t, "internal", broken.json(t)["failure"].(map[string]any)["code"])
-
-	b.get("/v1/intents/gone", portalSecret).requireProblem(t, http.StatusNotFound, "intent_not_found")
-
-	other := b.get("/v1/intents/k?source=shopify:eu", operatorSecret).json(t)
-	require.Equal(t, "shopify:eu", other["source"])
-	require.Equal(t, "/v1/intents/k?source=shopify%3Aeu", other["status_url"])
-}
-
-func TestIntentsOfAwkwardKeys(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	var asked string
-	b.service.intent = func(_ context.Context, _ order.Caller, _, key string) (order.Intent, error) {
-		asked = key
-		return inDoubt(key), nil
-	}
-	for _, key := range []string{"a/b", "a//b", "/", "%", "%2F", "a+b", "a b", "a+b/c", "a?b#c", "a;b=c", `"`, "~", "..", "a/../b", ":key", "*"} {
-		a := b.get("/v1/intents/"+url.PathEscape(key), portalSecret)
-		require.Equal(t, http.StatusOK, a.StatusCode, "%s: %s", key, a.body)
-		require.Equal(t, key, asked)
-		require.Equal(t, key, a.json(t)["key"])
-	}
-	for _, path := range []string{"%00", "a%0Ab", "cl%C3%A9", "%FF"} {
-		b.get("/v1/intents/"+path, portalSecret).requireProblem(t, http.StatusNotFound, "not_found", "key")
-	}
-	b.get("/v1/intents/a/b", portalSecret).requireProblem(t, http.StatusNotFound, "route_not_found")
-	b.get("/v1/intents/", portalSecret).requireProblem(t, http.StatusNotFound, "route_not_found")
-}
 
 func TestOrdersArePaged(t *testing.T) {
 	t.Parallel()
@@ -202,7 +138,9 @@ func TestReadsThatFail(t *testing.T) {
 	}
 	b.service.history = func(context.Context, order.Caller, int64) ([]order.HistoryEntry, error) { return nil, away }
 	b.service.confirm = func(context.Context, order.Caller, int64) (order.Order, error) { return order.Order{}, away }
-	b.service.intent = func(context.Context, order.Caller, string, string) (order.Intent, error) { return order.Intent{}, away }
+	noIntent := func(context.Context, order.Caller, string, string) (order.Intent, error) { return order.Intent{}, away }
+	b.service.intent, b.service.retry, b.service.cancel = noIntent, noIntent, noIntent
+	b.service.intents = func(context.Context, order.Caller, order.IntentFilter) ([]order.Intent, error) { return nil, away }
 	b.service.products = func(context.Context, order.Caller, order.CatalogueFilter) ([]order.Product, order.SyncStatus, error) {
 		return nil, order.SyncStatus{}, away
 	}
@@ -212,9 +150,11 @@ func TestReadsThatFail(t *testing.T) {
 	b.service.create = func(context.Context, order.Caller, order.CustomerRef) (order.Customer, bool, error) {
 		return order.Customer{}, false, away
 	}
-	for _, target := range []string{"/v1/orders", "/v1/orders/1", "/v1/orders/1/history", "/v1/intents/k", "/v1/products", "/v1/customers"} {
+	for _, target := range []string{"/v1/orders", "/v1/orders/1", "/v1/orders/1/history", "/v1/intents", "/v1/intents/k", "/v1/products", "/v1/customers"} {
 		b.get(target, portalSecret).requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	}
 	b.request(http.MethodPost, "/v1/orders/1/confirm", portalSecret, "").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
+	b.request(http.MethodPost, "/v1/intents/k/retry", portalSecret, "").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
+	b.request(http.MethodDelete, "/v1/intents/k", portalSecret, "").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	b.request(http.MethodPost, "/v1/customers", portalSecret, `{"ref":"a","name":"A"}`).send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 }

@@ -13,10 +13,10 @@ import (
 
 // api answers the operations of the contract. Its handlers stand in one file for each resource.
 type api struct {
-	now       func() time.Time
-	version   string
-	readiness *readiness
-	problems  *problems
+	now            func() time.Time
+	version        string
+	requestTimeout time.Duration
+	readiness      *readiness
 }
 
 // operation is a row of the route table.
@@ -48,7 +48,10 @@ func operations(generated ServerInterfaceWrapper, metrics, openAPI, docs gin.Han
 		{method: http.MethodGet, path: "/v1/orders/{id}", roles: all, handler: generated.GetOrder},
 		{method: http.MethodGet, path: "/v1/orders/{id}/history", roles: all, handler: generated.GetOrderHistory},
 		{method: http.MethodPost, path: "/v1/orders/{id}/confirm", roles: all, handler: generated.ConfirmOrder},
+		{method: http.MethodGet, path: "/v1/intents", roles: all, handler: generated.ListIntents},
 		{method: http.MethodGet, path: "/v1/intents/{key}", roles: all, handler: generated.GetIntent},
+		{method: http.MethodPost, path: "/v1/intents/{key}/retry", roles: staff, handler: generated.RetryIntent},
+		{method: http.MethodDelete, path: "/v1/intents/{key}", roles: staff, handler: generated.CancelIntent},
 		{method: http.MethodGet, path: "/v1/products", roles: all, handler: generated.ListProducts},
 		{method: http.MethodGet, path: "/v1/customers", roles: staff, handler: generated.ListCustomers},
 		{method: http.MethodPost, path: "/v1/customers", roles: staff, handler: generated.CreateCustomer},
@@ -89,15 +92,21 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{now: cfg.Clock, version: cfg.Version, readiness: newReadiness(cfg.Checks, cfg.Logger, cfg.Clock), problems: problems}
+	readiness := newReadiness(cfg.Checks, cfg.Logger, cfg.Clock)
+	if err := readiness.register(cfg.Registry); err != nil {
+		return nil, err
+	}
+	a := &api{now: cfg.Clock, version: cfg.Version, requestTimeout: cfg.Limits.RequestTimeout, readiness: readiness}
 	table := operations(generatedServer(a, problems),
 		gin.WrapH(promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{})), serveOpenAPI, page.serve)
 
 	admit := gin.HandlersChain{
 		capInFlight(cfg.Limits.MaxInFlight, metrics, problems),
 		authenticate(cfg.Keys, cfg.Services, cfg.Limits.RequestTimeout, problems),
+		capTenants(cfg.Limits.MaxInFlightPerTenant, cfg.Services, metrics, problems),
 	}
 	rates := newRateLimits(cfg.Limits.RatePerSecond, cfg.Limits.Burst, maxTrackedKeys, cfg.Clock)
+	bodies := capBodies(cfg.Limits.MaxBodyBytesInFlight, cfg.Limits.MaxBodyBytes, metrics, problems)
 	for _, op := range table {
 		chain := gin.HandlersChain{mark(op)}
 		if op.roles != nil {
@@ -106,8 +115,11 @@ func New(cfg Config) (http.Handler, error) {
 				return nil, err
 			}
 			chain = append(chain, admit...)
-			chain = append(chain, permit(op.roles, problems), limitRate(rates, metrics, problems),
-				validator.middleware(problems), bound(cfg.Limits.RequestTimeout))
+			chain = append(chain, permit(op.roles, problems), limitRate(rates, metrics, problems))
+			if validator.readsBody() {
+				chain = append(chain, bodies)
+			}
+			chain = append(chain, validator.middleware(problems), bound(cfg.Limits.RequestTimeout))
 		}
 		chain = append(chain, op.handler)
 		path := strings.NewReplacer("{", ":", "}", "").Replace(op.path)
@@ -138,7 +150,7 @@ func newEngine(cfg Config, metrics *metrics, problems *problems) (*gin.Engine, e
 			"%s is not allowed here, but %s.", methodLabel(c.Request.Method), c.Writer.Header().Get("Allow"))})
 	})
 	engine.Use(identify(cfg.NewRequestID), logAccess(cfg.Logger, cfg.Clock), metrics.observe(cfg.Clock),
-		recoverPanics(problems), guardBrowsers)
+		boundSending(cfg.Limits.SendTimeout), recoverPanics(problems), guardBrowsers)
 	return engine, nil
 }
 

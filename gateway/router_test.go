@@ -30,11 +30,14 @@ func TestNewWantsItsDependencies(t *testing.T) {
 	require.Len(t, recorder.Header().Get("X-Request-Id"), 36, "a UUID by default")
 
 	cases := map[string]func(*gateway.Config){
-		"no service":        func(c *gateway.Config) { c.Services = nil },
-		"nil service":       func(c *gateway.Config) { c.Services[2] = nil },
-		"no keys":           func(c *gateway.Config) { c.Keys = nil },
-		"no registry":       func(c *gateway.Config) { c.Registry = nil },
-		"negative limit":    func(c *gateway.Config) { c.Limits.MaxInFlight = -1 },
+		"no service":     func(c *gateway.Config) { c.Services = nil },
+		"nil service":    func(c *gateway.Config) { c.Services[2] = nil },
+		"no keys":        func(c *gateway.Config) { c.Keys = nil },
+		"no registry":    func(c *gateway.Config) { c.Registry = nil },
+		"negative limit": func(c *gateway.Config) { c.Limits.MaxInFlight = -1 },
+		"no room for a body": func(c *gateway.Config) {
+			c.Limits.MaxBodyBytes, c.Limits.MaxBodyBytesInFlight = 2<<20, 1<<20
+		},
 		"timeout too long":  func(c *gateway.Config) { c.Limits.RequestTimeout = 1 << 40 },
 		"nameless check":    func(c *gateway.Config) { c.Checks = []gateway.Check{{Run: func(context.Context) error { return nil }}} },
 		"check of nothing":  func(c *gateway.Config) { c.Checks = []gateway.Check{{Name: "erp"}} },

@@ -13,7 +13,8 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second, // header and body
-		// Counts from the end of the header: the body's time, the longest request and the sending of its answer.
+		// Counts from the end of the header: the body's time, the longest request and the sending of its answer, for which
+		// boundSending sets an earlier end once the answer begins.
 		WriteTimeout:   30*time.Second + maxRequestTimeout + 30*time.Second,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,

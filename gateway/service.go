@@ -15,9 +15,21 @@ type Service interface {
 	// Place places an order, once for each key of the caller's source. Placement.Order is nil while the outcome is not
 	// known. Placement.Replayed is also set beside an error, where that error is the stored answer to an earlier request.
 	Place(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
+	// Enqueue accepts an order to be placed when its turn comes, also while the ERP is away. Placement.Order is nil, unless
+	// the key's order is placed already. Otherwise it is like Place.
+	Enqueue(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
+
 	// Intent returns the intent of a key. Source "" is the caller's own; only operators may name another. NotFound
 	// where there is none or the caller may not see it.
 	Intent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
+	// Intents returns a page of the intents that the caller may see, the newest first: those of its own source, a
+	// customer's own, or for operators all.
+	Intents(ctx context.Context, caller order.Caller, f order.IntentFilter) ([]order.Intent, error)
+	// RetryIntent lets a parked intent, or one in doubt, be tried again at once. Conflict if its state does not allow it.
+	RetryIntent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
+	// CancelIntent calls an intent off: one that waits ends at once; one in doubt is looked for in the ERP, cancelled there
+	// if it exists, and ends then. Conflict if it is being placed at this moment, placed, or rejected.
+	CancelIntent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
 
 	// Orders returns a page of the orders that the caller may see.
 	Orders(ctx context.Context, caller order.Caller, f order.Filter) (order.Listing, error)

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -201,15 +202,20 @@ func fresh() order.SyncStatus { return order.SyncStatus{State: order.Fresh, Sync
 
 func inDoubt(key string) order.Intent {
 	return order.Intent{
-		ID: 1, TenantID: 1, Source: "portal", Key: key, State: order.Sending, Attempts: 1,
-		NextAttemptAt: start.Add(7 * time.Second), CreatedAt: start, UpdatedAt: start,
+		ID: 1, TenantID: 1, Source: "portal", Key: key, State: order.Sending, Attempts: 1, Caller: "shop-portal",
+		Request:   order.Request{Customer: order.CustomerRef{Ref: "u-17", Name: "Ada Lovelace"}, Reference: "PO-1"},
+		UnknownAt: start, NextAttemptAt: start.Add(7 * time.Second), CreatedAt: start, UpdatedAt: start,
 	}
 }
 
 // fakeService answers what a test tells it to. A method without an answer fails the request.
 type fakeService struct {
 	place    func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
+	enqueue  func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
 	intent   func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
+	intents  func(ctx context.Context, caller order.Caller, f order.IntentFilter) ([]order.Intent, error)
+	retry    func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
+	cancel   func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
 	orders   func(ctx context.Context, caller order.Caller, f order.Filter) (order.Listing, error)
 	order    func(ctx context.Context, caller order.Caller, id int64) (order.Order, order.SyncStatus, error)
 	history  func(ctx context.Context, caller order.Caller, id int64) ([]order.HistoryEntry, error)
@@ -221,6 +227,22 @@ type fakeService struct {
 
 func (s *fakeService) Place(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error) {
 	return s.place(ctx, caller, key, req)
+}
+
+func (s *fakeService) Enqueue(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error) {
+	return s.enqueue(ctx, caller, key, req)
+}
+
+func (s *fakeService) Intents(ctx context.Context, caller order.Caller, f order.IntentFilter) ([]order.Intent, error) {
+	return s.intents(ctx, caller, f)
+}
+
+func (s *fakeService) RetryIntent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error) {
+	return s.retry(ctx, caller, source, key)
+}
+
+func (s *fakeService) CancelIntent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error) {
+	return s.cancel(ctx, caller, source, key)
 }
 
 func (s *fakeService) Intent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error) {
@@ -276,6 +298,7 @@ func (s *fakeService) refuses(err error) {
 type fakeKeys struct {
 	byHash map[string]order.APIKey
 	err    error
+	asked  atomic.Int32
 }
 
 func newFakeKeys() *fakeKeys {
@@ -293,6 +316,7 @@ func newFakeKeys() *fakeKeys {
 }
 
 func (k *fakeKeys) KeyByHash(_ context.Context, hash string) (order.APIKey, error) {
+	k.asked.Add(1)
 	if k.err != nil {
 		return order.APIKey{}, k.err
 	}

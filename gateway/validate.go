@@ -27,6 +27,8 @@ const headerKey = "Idempotency-Key"
 type validator struct {
 	route        *routers.Route
 	query        []string // the names of the query parameters
+	queryLists   []string // those that hold lists
+	headerLists  []string // the names of the headers that may come in several lines
 	needsKey     bool
 	maxBodyBytes int64
 }
@@ -46,12 +48,22 @@ func newValidator(spec *openapi3.T, op operation, maxBodyBytes int64) (*validato
 		switch parameter.Value.In {
 		case openapi3.ParameterInQuery:
 			v.query = append(v.query, parameter.Value.Name)
+			if parameter.Value.Schema.Value.Type.Is("array") {
+				v.queryLists = append(v.queryLists, parameter.Value.Name)
+			}
 		case openapi3.ParameterInHeader:
-			v.needsKey = v.needsKey || parameter.Value.Name == headerKey
+			if parameter.Value.Name == headerKey {
+				v.needsKey = true
+			} else {
+				v.headerLists = append(v.headerLists, parameter.Value.Name)
+			}
 		}
 	}
 	return v, nil
 }
+
+// readsBody reports whether the operation has a body. That of another one is ignored.
+func (v *validator) readsBody() bool { return v.route.Operation.RequestBody != nil }
 
 func (v *validator) middleware(problems *problems) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -70,13 +82,14 @@ func (v *validator) check(c *gin.Context) error {
 	if err != nil {
 		return order.Errorf(order.Malformed, "malformed_query", "The query string is not percent-encoded as it should be.").Because(err)
 	}
+	v.normalizeLists(c.Request, query)
 	found := v.checkQuery(query)
 	if v.needsKey {
 		if err := checkKey(c.Request.Header.Values(headerKey)); err != nil {
 			return err
 		}
 	}
-	if v.route.Operation.RequestBody != nil {
+	if v.readsBody() {
 		if err := v.takeBody(c); err != nil {
 			return err
 		}
@@ -134,6 +147,22 @@ func unescapePath(params gin.Params) (map[string]string, error) {
 	return values, nil
 }
 
+// normalizeLists gives every list the one spelling that the generated code reads: a parameter for each element in the
+// query, one line in the header.
+func (v *validator) normalizeLists(r *http.Request, query url.Values) {
+	for _, name := range v.queryLists {
+		if values, given := query[name]; given {
+			query[name] = strings.Split(strings.Join(values, ","), ",")
+			r.URL.RawQuery = query.Encode()
+		}
+	}
+	for _, name := range v.headerLists {
+		if lines := r.Header.Values(name); len(lines) > 1 {
+			r.Header.Set(name, strings.Join(lines, ","))
+		}
+	}
+}
+
 func (v *validator) checkQuery(query url.Values) []order.Violation {
 	names := make([]string, 0, len(query))
 	for name := range query {
@@ -148,11 +177,11 @@ func (v *validator) checkQuery(query url.Values) []order.Violation {
 		switch values := query[name]; {
 		case !slices.Contains(v.query, name):
 			found = append(found, order.Violation{Field: path.String(), Message: "is not a parameter of this request"})
-		case len(values) > 1:
+		case len(values) > 1 && !slices.Contains(v.queryLists, name):
 			found = append(found, order.Violation{Field: name, Message: "is given more than once"})
-		case !utf8.ValidString(values[0]):
+		case !utf8.ValidString(strings.Join(values, "")):
 			found = append(found, order.Violation{Field: name, Message: "is not valid UTF-8"})
-		case strings.ContainsFunc(values[0], isControl):
+		case strings.ContainsFunc(strings.Join(values, ""), isControl):
 			found = append(found, order.Violation{Field: name, Message: "holds a control character"})
 		}
 	}
@@ -183,6 +212,7 @@ func (v *validator) takeBody(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	callOf(c).body.shrink(int64(len(body)))
 	if err := checkJSON(body); err != nil {
 		return err
 	}

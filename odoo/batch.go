@@ -121,13 +121,13 @@ func (b *batch) place(ctx context.Context, records []*pending) {
 			return
 		case end.refused != nil:
 			records = dropRefused(records, end.refused)
-		case e.Outcome == NotSent:
-			b.over = e
-		case len(records) > 1 && oneIsToBlame(e):
+		case len(records) > 1 && fewerMayPass(e):
 			half := len(records) / 2
 			b.place(ctx, records[:half])
 			b.place(ctx, records[half:])
 			return
+		case e.Outcome == NotSent && !errors.Is(e, errTooLarge):
+			b.over = e
 		case !repeated && repetitionMayTell(e) && b.client.mayRepeat() && sleep(ctx, repeatPause/2+rand.N(repeatPause)):
 			repeated = true
 		default:
@@ -202,12 +202,17 @@ func dropRefused(records []*pending, refused map[int]*Error) []*pending {
 	return others
 }
 
-// oneIsToBlame reports whether a call may have failed for one of its records, with nothing against the others.
-func oneIsToBlame(e *Error) bool {
-	if e.Outcome == Rejected {
+// fewerMayPass reports whether a call may have failed for one of its records, with nothing against the others, or because
+// they are too many.
+func fewerMayPass(e *Error) bool {
+	switch e.Outcome {
+	case Rejected:
 		return e.Reason == BusinessRule
+	case NotSent:
+		return errors.Is(e, errTooLarge)
+	default:
+		return e.Reason == ServerError && !answerLost(e)
 	}
-	return e.Reason == ServerError && !answerLost(e)
 }
 
 // repetitionMayTell reports whether the same call again may tell what the first one did: not where time ran out, or

@@ -37,6 +37,8 @@ type answer struct {
 var (
 	// errHTTPStatus marks the failures that are an HTTP status of 5xx.
 	errHTTPStatus = errors.New("HTTP status")
+	// errTooLarge marks the refusals of a call for its size, which come from proxies.
+	errTooLarge = errors.New("the call is too large")
 	// errImpatient marks the timeouts of callers that gave Odoo little time.
 	errImpatient = errors.New("the caller's deadline came early")
 )
@@ -174,6 +176,8 @@ func checkStatus(status int) error {
 		return &Error{Outcome: Unknown, Reason: ServerError, Row: -1,
 			Message: fmt.Sprintf("Odoo, or a proxy before it, answered with HTTP status %d", status),
 			Cause:   fmt.Errorf("%w %d", errHTTPStatus, status)}
+	case status == http.StatusRequestEntityTooLarge:
+		return notSent(Misconfigured, "a proxy before Odoo takes no calls of this size (HTTP status 413)", errTooLarge)
 	case status >= 300:
 		return notSent(Misconfigured, fmt.Sprintf("the address of Odoo answered with HTTP status %d: it is not the address of an Odoo", status), nil)
 	}

@@ -81,12 +81,15 @@ func (s *Store) DueIntents(ctx context.Context, tenantID int64, now time.Time, l
 
 // RenewLeases prolongs the leases of those tokens that still hold one.
 func (s *Store) RenewLeases(ctx context.Context, tenantID int64, tokens []string, until time.Time) error {
-	for chunk := range slices.Chunk(tokens, lookupIDs) {
+	// MySQL looks into the index for as many values of a list as this, and for more of them guesses, and reads it all.
+	const lookups = 100
+	for chunk := range slices.Chunk(tokens, lookups) {
 		err := s.transaction(ctx, "renew", "intents", func(tx *gorm.DB) error {
 			// Looked up first: an UPDATE by token would lock the index before the row, and all others lock the row first.
 			var ids []int64
 			err := tx.Table("intents"+s.forceIndex(indexIntentLease)).
-				Where("tenant_id = ? AND lease_token IN ? AND lease_token <> ''", tenantID, chunk).Pluck("id", &ids).Error
+				Where("tenant_id = ? AND lease_token IN ? AND lease_token <> ''", tenantID, chunk).
+				Order("id").Pluck("id", &ids).Error // without an order MySQL would not look into an index it is held to
 			if err != nil || len(ids) == 0 {
 				return err
 			}

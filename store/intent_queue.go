@@ -15,6 +15,8 @@ import (
 const (
 	// queueWindow is how many queued intents are looked at for each that is wanted.
 	queueWindow = 5
+	// queueLookAhead is how many ids further the first of other customers are looked for, where the oldest belong to few.
+	queueLookAhead = 10_000
 	// claimRounds is how often one claim looks again because other processes took what it had found.
 	claimRounds = 3
 )
@@ -46,29 +48,10 @@ func (s *Store) ClaimQueued(ctx context.Context, tenantID int64, limit int, leas
 	var claimed []order.Intent
 	err := s.transaction(ctx, "claim", "intents", func(tx *gorm.DB) error {
 		claimed = nil
-		var ids []int64
-		var seen []line
-		for range claimRounds {
-			found, err := s.nextInTurn(tx, tenantID, limit-len(ids), lease.Now, seen)
-			if err != nil || len(found) == 0 {
-				return err
-			}
-			locked, err := s.lockInTurn(tx, tenantID, found, lease.Now)
-			if err != nil {
-				return err
-			}
-			ids = append(ids, locked...)
-			if len(locked) == len(found) {
-				break
-			}
-			for _, w := range found {
-				seen = append(seen, w.line())
-			}
+		ids, err := s.lockNext(tx, tenantID, limit, lease.Now)
+		if err != nil || len(ids) == 0 {
+			return err
 		}
-		if len(ids) == 0 {
-			return nil
-		}
-		var err error
 		claimed, err = s.claim(tx, tenantID, ids, lease)
 		return err
 	})
@@ -78,14 +61,62 @@ func (s *Store) ClaimQueued(ctx context.Context, tenantID int64, limit int, leas
 	return claimed, nil
 }
 
+// lockNext locks the intents whose turn it is, and returns their ids.
+func (s *Store) lockNext(tx *gorm.DB, tenantID int64, limit int, now time.Time) ([]int64, error) {
+	seen, err := s.heldUp(tx, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for range claimRounds {
+		found, err := s.nextInTurn(tx, tenantID, limit-len(ids), now, seen)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			break
+		}
+		locked, err := s.lockInTurn(tx, tenantID, found, now)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, locked...)
+		if len(locked) == len(found) {
+			break
+		}
+		for _, w := range found { // others were faster: whose turn is it without these?
+			seen = append(seen, w.line())
+		}
+	}
+	return ids, nil
+}
+
+// heldUp returns the customers whose turn it cannot be now. There may be more: this spares passing over each of their
+// orders, and readQueue asks again.
+func (s *Store) heldUp(tx *gorm.DB, tenantID int64) ([]line, error) {
+	if failpoint.Out(failpoint.QueueOrder) {
+		return nil, nil
+	}
+	var rows []waiting
+	err := tx.Table("intents"+s.forceIndex(indexIntentQueue)).Distinct("source", "customer").
+		Where("tenant_id = ? AND state = ? AND acknowledged = 1", tenantID, string(order.Sending)).
+		Limit(lookupIDs).Find(&rows).Error
+	lines := make([]line, len(rows))
+	for i, w := range rows {
+		lines[i] = w.line()
+	}
+	return lines, err
+}
+
 // nextInTurn reads whose turn it is, without the customers in except. Each customer's line is read in one statement,
 // so that it is known from its beginning as it stood at one moment.
 func (s *Store) nextInTurn(tx *gorm.DB, tenantID int64, limit int, now time.Time, except []line) ([]waiting, error) {
 	window := queueWindow * limit
 	except = slices.Clone(except)
 	lines := map[line][]waiting{}
+	var upTo int64 // the last id to look at; 0 for all
 	for heads := 0; heads < limit; {
-		rows, err := s.readQueue(tx, tenantID, window, now, except)
+		rows, err := s.readQueue(tx, tenantID, window, now, except, upTo)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +138,11 @@ func (s *Store) nextInTurn(tx *gorm.DB, tenantID int64, limit int, now time.Time
 		if len(rows) < window {
 			break
 		}
-		// The oldest belong to few customers: look behind them for others.
+		// The oldest belong to few customers: look behind them for others, but not through all that a customer has queued
+		// unless there is nothing else to do.
+		if heads > 0 {
+			upTo = rows[len(rows)-1].ID + queueLookAhead
+		}
 	}
 	var next []waiting
 	for _, l := range lines {
@@ -119,7 +154,9 @@ func (s *Store) nextInTurn(tx *gorm.DB, tenantID int64, limit int, now time.Time
 
 // readQueue reads the oldest queued intents of all customers whose turn may be now, but for those in except, and with
 // them the acknowledged ones that hold up their customer's line because somebody carries them.
-func (s *Store) readQueue(tx *gorm.DB, tenantID int64, limit int, now time.Time, except []line) ([]waiting, error) {
+func (s *Store) readQueue(
+	tx *gorm.DB, tenantID int64, limit int, now time.Time, except []line, upTo int64,
+) ([]waiting, error) {
 	free := uncarried(now)
 	query := tx.Table("intents i"+s.forceIndex(indexIntentQueue)).
 		Select("i.id, i.source, i.customer, ? AS free", free).
@@ -132,12 +169,23 @@ func (s *Store) readQueue(tx *gorm.DB, tenantID int64, limit int, now time.Time,
 				" WHERE s.tenant_id = i.tenant_id AND s.customer = i.customer AND s.state = ?"+
 				" AND s.source = i.source AND s.acknowledged = 1)", string(order.Sending))
 	}
-	for _, l := range except {
-		query = query.Where("NOT (i.source = ? AND i.customer = ?)", l.source, l.customer)
+	for source, customers := range bySource(except) {
+		query = query.Where("NOT (i.source = ? AND i.customer IN ?)", source, customers)
+	}
+	if upTo != 0 {
+		query = query.Where("i.id <= ?", upTo)
 	}
 	var rows []waiting
 	err := query.Order("i.id").Limit(limit).Scan(&rows).Error
 	return rows, err
+}
+
+func bySource(lines []line) map[string][]string {
+	customers := map[string][]string{}
+	for _, l := range lines {
+		customers[l.source] = append(customers[l.source], l.customer)
+	}
+	return customers
 }
 
 // lockInTurn locks intents that were found to be next, and returns the ids of those that still are. Where one of a
@@ -167,4 +215,15 @@ func (s *Store) lockInTurn(tx *gorm.DB, tenantID int64, found []waiting, now tim
 		}
 	}
 	return inTurn, nil
+}
+
+// QueueRefused lets an intent in Refused begin anew as a queued one whose caller is told 202. False if it is in another
+// state.
+func (s *Store) QueueRefused(ctx context.Context, tenantID, id int64) (bool, error) {
+	changes := free(s.now())
+	changes["state"], changes["acknowledged"] = string(order.Queued), true
+	changes["failure"], changes["unknown_at"], changes["cancel_requested_at"], changes["strikes"] = nil, nil, nil, 0
+	return s.changeIntent(ctx, "queue", tenantID, id, changes, func(q *gorm.DB) *gorm.DB {
+		return q.Where("state = ?", string(order.Refused))
+	})
 }

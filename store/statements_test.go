@@ -90,3 +90,36 @@ func TestAPageIsTwoStatements(t *testing.T) {
 	require.Len(t, listing.Orders, 2)
 	require.EqualValues(t, 2, count.statements.Load())
 }
+
+func TestABatchOfPlacementsIsAHandfulOfStatements(t *testing.T) {
+	t.Parallel()
+	s, count := counted(t)
+	now := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+	lease := Lease{Token: "t1", Now: now, Until: now.Add(LeaseLasts), ERPNow: now}
+	ids, placed := make([]int64, 20), make([]Placed, 20)
+	for i := range ids {
+		in := order.Intent{TenantID: 1, Source: "portal", Key: fmt.Sprint("k", i), State: order.Queued, Customer: "ref:u-17"}
+		require.NoError(t, s.InsertIntent(t.Context(), &in))
+		ids[i] = in.ID
+		placed[i] = Placed{IntentID: in.ID, Source: "portal", Caller: "shop",
+			Snapshot: order.Snapshot{Order: order.Order{ID: int64(i + 1), Lines: []order.Line{{ERPLineID: 1}, {ERPLineID: 2}}}},
+			Entries:  []order.HistoryEntry{{Code: order.HistoryPlaced}}}
+	}
+	count.statements.Store(0)
+	claimed, err := s.ClaimIntents(t.Context(), 1, ids[:10], lease)
+	require.NoError(t, err)
+	require.Len(t, claimed, 10)
+	require.EqualValues(t, 2, count.statements.Load(), "claiming")
+
+	count.statements.Store(0)
+	claimed, err = s.ClaimQueued(t.Context(), 1, 10, lease)
+	require.NoError(t, err)
+	require.Len(t, claimed, 10)
+	require.LessOrEqual(t, count.statements.Load(), int64(5), "claiming in turn")
+
+	count.statements.Store(0)
+	stored, err := s.PlaceIntents(t.Context(), 1, "t1", placed)
+	require.NoError(t, err)
+	require.Len(t, stored, 20)
+	require.LessOrEqual(t, count.statements.Load(), int64(9), "20 new orders with 40 lines and 20 entries")
+}

@@ -364,3 +364,23 @@ func TestNothingIsWrittenWhileTheERPIsLeftAlone(t *testing.T) {
 type restingERP struct{ ordersync.ERP }
 
 func (restingERP) BreakerState() string { return "open" }
+
+// Who was refused, and asks for the same order to be queued instead, is not refused again.
+func TestRefusedOrderCanBeQueued(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.Sync(t.Context()))
+	_, err := b.erp.Precision(t.Context())
+	require.NoError(t, err)
+	b.down(t)
+	_, err = b.Place(t.Context(), portal, "k1", request("PO-1"))
+	requireKind(t, err, order.Unavailable, "erp_unavailable")
+	p, err := b.Enqueue(t.Context(), portal, "k1", request("PO-1"))
+	require.NoError(t, err)
+	require.Nil(t, p.Order)
+	require.Equal(t, order.Queued, p.Intent.State)
+	require.NoError(t, b.sandbox.SetDown(false))
+	b.drain(t, "k1")
+	require.Equal(t, order.Placed, b.intent(t, "k1").State)
+	require.Len(t, b.erpOrders(t, "PO-1"), 1)
+}

@@ -54,6 +54,8 @@ type IntentStore interface {
 	// CloseQueued ends a queued intent as Refused if token holds it. False if it does not any more.
 	CloseQueued(ctx context.Context, tenantID, id int64, token string, failure *order.Error) (bool, error)
 
+	// QueueRefused lets an intent in Refused begin anew as a queued and acknowledged one. False if it is in another state.
+	QueueRefused(ctx context.Context, tenantID, id int64) (bool, error)
 	// CancelWaiting ends an intent in Queued, whoever holds it, or in Refused, as CalledOff with the failure that its
 	// key is answered with from then on. False if it is in another state.
 	CancelWaiting(ctx context.Context, tenantID, id int64, failure *order.Error) (bool, error)

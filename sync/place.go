@@ -46,6 +46,9 @@ func (s *Service) Enqueue(ctx context.Context, caller order.Caller, key string, 
 	if err != nil {
 		return order.Placement{}, err
 	}
+	if known && in.State == order.Refused {
+		return s.queueRefused(ctx, in)
+	}
 	if known {
 		return s.replay(ctx, in)
 	}
@@ -57,8 +60,7 @@ func (s *Service) Enqueue(ctx context.Context, caller order.Caller, key string, 
 	default:
 		return order.Placement{}, err
 	}
-	if err := s.backlog.admit(); err != nil {
-		s.metrics.shed.WithLabelValues("backlog_full").Inc()
+	if err := s.admitToBacklog(); err != nil {
 		return order.Placement{}, err
 	}
 	in.State, in.Acknowledged = order.Queued, true
@@ -73,6 +75,40 @@ func (s *Service) Enqueue(ctx context.Context, caller order.Caller, key string, 
 	failpoint.Hit(failpoint.IntentWritten)
 	s.lanes.poke()
 	return order.Placement{Intent: in}, nil
+}
+
+// queueRefused queues an order that was not accepted when its caller would have waited for it.
+func (s *Service) queueRefused(ctx context.Context, in order.Intent) (order.Placement, error) {
+	if err := s.admitToBacklog(); err != nil {
+		return order.Placement{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), acceptBudget)
+	defer cancel()
+	err := s.insist(ctx, func() error {
+		_, err := s.mirror.QueueRefused(ctx, in.TenantID, in.ID)
+		return err
+	})
+	if err != nil {
+		return order.Placement{}, outcomeUnknown(err)
+	}
+	s.lanes.poke()
+	// Somebody else may have been first, and have waited for it.
+	stored, err := s.mirror.Intent(ctx, in.TenantID, in.Source, in.Key)
+	if err != nil {
+		return order.Placement{}, outcomeUnknown(err)
+	}
+	if s.carried(stored) && !stored.Acknowledged {
+		return order.Placement{}, keyInFlight()
+	}
+	return answerOf(stored)
+}
+
+func (s *Service) admitToBacklog() error {
+	err := s.backlog.admit()
+	if err != nil {
+		s.metrics.shed.WithLabelValues("backlog_full").Inc()
+	}
+	return err
 }
 
 // wish turns a request into an intent that is not stored yet, or returns the one that its key has already.
@@ -315,17 +351,18 @@ func (s *Service) replay(ctx context.Context, in order.Intent) (order.Placement,
 	if s.carried(in) {
 		return order.Placement{}, keyInFlight()
 	}
-	if err := s.admitToERP(); err != nil {
-		if in.State == order.Refused {
-			return order.Placement{}, err
-		}
-		return order.Placement{Intent: in}, nil // accepted, and nothing to be learnt now
+	err := s.admitToERP()
+	if err == nil {
+		err = s.lanes.reserve(s.patience(ctx))
 	}
-	if err := s.lanes.reserve(s.patience(ctx)); err != nil {
-		if in.State == order.Refused {
-			return order.Placement{}, err
-		}
+	switch {
+	case err == nil:
+	case in.State == order.Sending: // the resolver asks when there is something to learn
 		return order.Placement{Intent: in}, nil
+	case in.State == order.Queued: // left behind by a crash, and taken up as soon as there is room
+		return order.Placement{}, keyInFlight()
+	default:
+		return order.Placement{}, err
 	}
 	t := newTicket(in)
 	s.lanes.push(t)

@@ -23,6 +23,7 @@ type cli struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this version's schema, or say how far it is."`
 	Sync    syncCommand    `cmd:"" help:"Bring what changed in Odoo to the mirror, once."`
 	Dedupe  dedupeCommand  `cmd:"" help:"Report, and with --apply clean up, what earlier systems left behind."`
+	Intents intentsCommand `cmd:"" help:"List, show, retry and call off orders that have no outcome yet."`
 	Key     keyCommand     `cmd:"" help:"Create, list and revoke API keys."`
 	Doctor  doctorCommand  `cmd:"" help:"Check database, migrations, ERP, login, permissions and clock, and say what to do."`
 	Health  healthCommand  `cmd:"" help:"Ask a gateway on this host whether it is alive; for container health checks."`

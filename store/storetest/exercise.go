@@ -33,6 +33,7 @@ func Exercise(t *testing.T, open func(t *testing.T) *store.Store) {
 	}
 	t.Run("TenantsSeeNothingOfEachOther", func(t *testing.T) { exerciseIsolation(t, s) })
 	t.Run("QueriesUseIndexes", func(t *testing.T) { exercisePlans(t, s) })
+	t.Run("IntentQueriesUseIndexes", func(t *testing.T) { exerciseQueuePlans(t, s) })
 }
 
 // fixture is a store with a tenant of the test's own.

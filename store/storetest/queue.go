@@ -55,6 +55,24 @@ var queueTests = map[string]func(t *testing.T, f fixture){
 		require.Equal(t, []string{"a0", "b0", "c0"}, f.next(t, "t1", 3))
 	},
 
+	"FarBehindTheManyOfACustomerOthersAreLookedForIfNothingElseIsLeft": func(t *testing.T, f fixture) {
+		for i := range 12 {
+			f.queued(t, fmt.Sprint("a", i), "a")
+		}
+		f.queued(t, "b0", "b")
+		_, err := f.DB().ExecContext(t.Context(), "UPDATE intents SET id = id - 100000000 WHERE tenant_id = ? AND customer = 'a'", f.tenant)
+		require.NoError(t, err)
+		require.Equal(t, []string{"a0", "a1"}, f.next(t, "t1", 2))
+		a0, a1 := f.stored(t, "a0"), f.stored(t, "a1")
+		for _, in := range []order.Intent{a0, a1} {
+			require.True(t, f.end(t, "t1", store.End{IntentID: in.ID, State: order.Queued}))
+		}
+		_, err = f.DB().ExecContext(t.Context(), "UPDATE intents SET lease_token = 'x', lease_until = ? WHERE id = ?",
+			stillHeld().Add(time.Second), a0.ID)
+		require.NoError(t, err)
+		require.Equal(t, []string{"b0"}, f.next(t, "t2", 2))
+	},
+
 	"ACustomerWaitsForWhatWasAcknowledged": func(t *testing.T, f fixture) {
 		for _, key := range []string{"a1", "a2", "b1"} {
 			f.queued(t, key, key[:1])
@@ -119,7 +137,8 @@ var queueTests = map[string]func(t *testing.T, f fixture){
 		}
 		var mu sync.Mutex
 		taken := map[string]int{}
-		ended := map[string][]string{} // by customer
+		sending := map[string]string{} // the token that carries a customer's orders
+		turns := map[string][]string{} // by customer
 		contend(t, func(ctx context.Context, i int) error {
 			for round := 0; ; round++ {
 				token := fmt.Sprint("lane ", i, " ", round)
@@ -136,14 +155,26 @@ var queueTests = map[string]func(t *testing.T, f fixture){
 				}
 				mu.Lock()
 				for _, in := range claimed {
+					if other := sending[in.Customer]; other != "" && other != token {
+						err = fmt.Errorf("%s was taken while %q carried one before it", in.Key, other)
+					}
+					sending[in.Customer] = token
 					taken[in.Key]++
-					ended[in.Customer] = append(ended[in.Customer], in.Key)
+					turns[in.Customer] = append(turns[in.Customer], in.Key)
 				}
 				mu.Unlock()
+				if err != nil {
+					return err
+				}
 				ends := make([]store.End, len(claimed))
 				for j, in := range claimed {
 					ends[j] = store.End{IntentID: in.ID, State: order.Rejected}
 				}
+				mu.Lock()
+				for _, in := range claimed {
+					delete(sending, in.Customer)
+				}
+				mu.Unlock()
 				if _, err := f.EndAttempts(ctx, f.tenant, token, ends); err != nil {
 					return err
 				}
@@ -152,8 +183,8 @@ var queueTests = map[string]func(t *testing.T, f fixture){
 		for _, key := range keys {
 			require.Equal(t, 1, taken[key], key)
 		}
-		for customer, order := range ended {
-			require.IsIncreasing(t, order, "customer %s", customer)
+		for customer, keys := range turns {
+			require.IsIncreasing(t, keys, "customer %s", customer)
 		}
 	},
 }
