@@ -14,7 +14,7 @@ import (
 func TestWaitingOrderIsCalledOff(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.down(t)
+	b.restart(t, func(cfg *ordersync.Config) { cfg.ERP = restingERP{b.erp} })
 	_, err := b.Enqueue(t.Context(), portal, "k1", request("PO-1"))
 	require.NoError(t, err)
 	in, err := b.CancelIntent(t.Context(), operator, "portal", "k1")
@@ -23,7 +23,7 @@ func TestWaitingOrderIsCalledOff(t *testing.T) {
 	_, err = b.CancelIntent(t.Context(), portal, "", "k1")
 	require.NoError(t, err, "once more is the same")
 
-	require.NoError(t, b.sandbox.SetDown(false))
+	b.restart(t)
 	b.DrainBacklog()
 	_, err = b.ResolveDue(t.Context())
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -66,10 +67,11 @@ type lanes struct {
 
 	mu      sync.Mutex
 	queue   fairQueue
-	coming  int  // tickets that have a place in the queue and are not in it yet
-	busy    int  // lanes that carry a batch, or are about to
-	backlog bool // the database may hold queued intents that nobody carries
-	turn    bool // whose turn it is while only one order goes at a time: the backlog's
+	coming  int   // tickets that have a place in the queue and are not in it yet
+	busy    int   // lanes that carry a batch, or are about to
+	backlog bool  // the database may hold queued intents that nobody carries
+	turn    bool  // whose turn it is while only one order goes at a time: the backlog's
+	flying  []int // orders in the calls under way
 	closed  bool
 	pace    pace
 }
@@ -78,16 +80,35 @@ type lanes struct {
 func (l *lanes) enter() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.busy >= l.pace.lanes() || l.queue.length+l.coming > 0 {
+	if l.closed || l.busy >= l.pace.lanes() || l.queue.length+l.coming > 0 || !l.worthACall(1) {
 		return false
 	}
 	l.busy++
 	return true
 }
 
+// worthACall reports whether so many waiting orders are enough for a call beside those under way. While fewer wait than
+// the largest of these carries, as many are about to come back as it answers: calls of like size make the most of each.
+// It needs mu.
+func (l *lanes) worthACall(waiting int) bool {
+	return len(l.flying) == 0 || waiting >= min(slices.Max(l.flying), l.pace.orders)
+}
+
 // run starts a lane that enter has reserved with its first ticket, which is claimed under a lease.
 func (l *lanes) run(t *ticket, lease string) {
-	l.service.work.Go(func() { l.carry(batch{lease: lease, tickets: []*ticket{t}}) })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := batch{lease: lease, tickets: []*ticket{t}}
+	l.takeOff(b)
+	l.service.work.Go(func() { l.carry(b) })
+}
+
+// takeOff and land keep count of what is under way. They need mu.
+func (l *lanes) takeOff(b batch) { l.flying = append(l.flying, len(b.tickets)) }
+
+func (l *lanes) land(b batch) {
+	at := slices.Index(l.flying, len(b.tickets))
+	l.flying = slices.Delete(l.flying, at, at+1)
 }
 
 // leave gives a reserved lane back.
@@ -203,6 +224,7 @@ func (l *lanes) carry(b batch) {
 		took := l.service.now().Sub(began)
 
 		l.mu.Lock()
+		l.land(b)
 		if sent {
 			l.pace.observe(took, definite)
 		}
@@ -229,6 +251,9 @@ func (l *lanes) next() (b batch, any bool) {
 		return batch{}, false
 	}
 	backlog := l.backlog && l.service.erp.BreakerState() != breakerOpen
+	if !backlog && !l.worthACall(l.queue.length) {
+		return batch{}, false
+	}
 	room := l.pace.orders
 	if backlog && l.queue.length >= room {
 		room = l.shareWithBacklog()
@@ -242,13 +267,18 @@ func (l *lanes) next() (b batch, any bool) {
 		b.tickets = append(b.tickets, t)
 		room--
 		if t.alone {
+			l.takeOff(b)
 			return b, true
 		}
 	}
 	if backlog {
 		b.room = l.pace.orders - len(b.tickets)
 	}
-	return b, len(b.tickets) > 0 || b.room > 0
+	if len(b.tickets) == 0 && b.room == 0 {
+		return batch{}, false
+	}
+	l.takeOff(b)
+	return b, true
 }
 
 // shareWithBacklog is how many requests go in a call that they could fill, so that the backlog does not wait for ever.

@@ -348,7 +348,10 @@ func (s *Service) replay(ctx context.Context, in order.Intent) (order.Placement,
 			return order.Placement{Intent: in}, nil
 		}
 	}
-	if s.carried(in) {
+	switch {
+	case s.carried(in) && in.Acknowledged:
+		return order.Placement{Intent: in}, nil
+	case s.carried(in):
 		return order.Placement{}, keyInFlight()
 	}
 	err := s.admitToERP()

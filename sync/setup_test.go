@@ -99,7 +99,7 @@ func (b *bundle) client(t *testing.T, user, password string) *odoo.Client {
 	t.Helper()
 	c, err := odoo.New(odoo.Config{
 		Tenant: "test", URL: b.sandbox.URL(), Database: sandbox.Database, User: user, Password: password,
-		CallTimeout: 500 * time.Millisecond, Breaker: odoo.BreakerConfig{Failures: 1000},
+		CallTimeout: time.Second, Breaker: odoo.BreakerConfig{Failures: 1000},
 	})
 	require.NoError(t, err)
 	return c
