@@ -47,9 +47,17 @@ lint: ## check format, vet, staticcheck, generated code and file sizes
 generate: ## renew the code that is generated from gateway/openapi.yaml
 	go generate ./gateway
 
+SEEDS ?= 200
+
+.PHONY: faults
+faults: ## make SEEDS fault runs, and print the tables of docs/reliability.md (as root on Debian)
+	$(with_servers) go run ./test/faults/cmd -seeds $(SEEDS) -markdown
+	$(with_servers) go run ./test/faults/cmd -guards
+
 .PHONY: bench
-bench: ## measure the gateway against the raw Odoo calls (as root on Debian)
-	$(with_servers) go run ./test/bench
+bench: ## measure the gateway against raw calls to a fresh Odoo of two workers (as root on Debian)
+	$(with_servers) { ODOO_WORKERS=2 test/servers/odoo-up 19 reset >/dev/null && go run ./test/bench; \
+		status=$$?; ODOO_WORKERS=0 test/servers/odoo-up 19 >/dev/null; exit $$status; }
 
 .PHONY: servers-up
 servers-up: ## boot MySQL, MariaDB, Odoo 14 and 19, and print the settings for tests

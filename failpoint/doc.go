@@ -41,11 +41,10 @@ const (
 	QueueBound     Guard = "queue-bound"     // a full queue refuses
 	QueueOrder     Guard = "queue-order"     // a customer's queued orders go in turn
 	Acknowledged   Guard = "acknowledged"    // what was answered 202 is not refused later
-	ErpFirst       Guard = "erp-first"       // an order enters the mirror only as it was read from the ERP
 	DeletedStays   Guard = "deleted-stays"   // an order deleted in the ERP is not made again
 	LeaveAlone     Guard = "leave-alone"     // a repetition does not overwrite what people edited
 )
 
 // Guards are all of them.
 var Guards = []Guard{ExternalID, UnknownOutcome, DoubtLasts, StickyDoubt, Fence, Replay, Fingerprint, Takeover, WrongClock,
-	QueueBound, QueueOrder, Acknowledged, ErpFirst, DeletedStays, LeaveAlone}
+	QueueBound, QueueOrder, Acknowledged, DeletedStays, LeaveAlone}

@@ -184,10 +184,3 @@ func requireError(t *testing.T, err error, outcome odoo.Outcome, reason odoo.Rea
 	require.NotContains(t, err.Error(), "s3cret")
 	return e
 }
-
-func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	return ctx, cancel
-}

@@ -139,8 +139,8 @@ func (c *Client) ConfirmOrder(ctx context.Context, id int64) error {
 	return err
 }
 
-// CancelOrder runs action_cancel, of which versions 15 to 17 would otherwise answer with a dialogue instead of doing it. Its
-// success or failure proves little: read the order afterwards.
+// CancelOrder runs action_cancel, and tells it to ask nothing: otherwise Odoo, depending on its version, may answer with a
+// dialogue and do nothing. Its success or failure proves little: read the order afterwards.
 func (c *Client) CancelOrder(ctx context.Context, id int64) error {
 	_, err := c.execute(ctx, "sale.order", "action_cancel", []any{[]any{id}},
 		map[string]any{"context": map[string]any{"disable_cancel_warning": true}})

@@ -1,6 +1,7 @@
 package odoo_test
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"testing"
@@ -185,15 +186,16 @@ func TestMessagesAreBounded(t *testing.T) {
 
 func TestBackoffEndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	f := newFakeOdoo(t, nil)
-	cfg := f.config()
-	c := newClient(t, cfg)
-	ctx, cancel := contextWithCancel(t)
-	f.onObject = func(w http.ResponseWriter, r *http.Request) {
-		refusedLoad(map[string]any{"message": "could not serialize access"})(w, r)
-		time.AfterFunc(5*time.Millisecond, cancel) // the shortest backoff is 15 ms
-	}
-	_, err := place(ctx, c, newOrder())
-	requireError(t, err, odoo.Unknown, odoo.Serialization)
-	require.Equal(t, 1, f.count("sale.order.load"))
+	withBreaker(t, func(t *testing.T, s *scripted, c *odoo.Client) {
+		asked := s.calls
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s.object = func(*http.Request) (*http.Response, error) {
+			time.AfterFunc(5*time.Millisecond, cancel) // the shortest backoff is 15 ms
+			return xmlResponse(lostRaceXML), nil
+		}
+		_, err := place(ctx, c, newOrder())
+		requireError(t, err, odoo.Unknown, odoo.Serialization)
+		require.Equal(t, 1, s.calls-asked)
+	})
 }

@@ -83,18 +83,19 @@ func (s *Store) DueIntents(ctx context.Context, tenantID int64, now time.Time, l
 func (s *Store) RenewLeases(ctx context.Context, tenantID int64, tokens []string, until time.Time) error {
 	// MySQL looks into the index for as many values of a list as this, and for more of them guesses, and reads it all.
 	const lookups = 100
+	tokens = slices.DeleteFunc(slices.Clone(tokens), func(token string) bool { return token == "" }) // that is a free lease
 	for chunk := range slices.Chunk(tokens, lookups) {
 		err := s.transaction(ctx, "renew", "intents", func(tx *gorm.DB) error {
 			// Looked up first: an UPDATE by token would lock the index before the row, and all others lock the row first.
 			var ids []int64
 			err := tx.Table("intents"+s.forceIndex(indexIntentLease)).
-				Where("tenant_id = ? AND lease_token IN ? AND lease_token <> ''", tenantID, chunk).
+				Where("tenant_id = ? AND lease_token IN ?", tenantID, chunk).
 				Order("id").Pluck("id", &ids).Error // without an order MySQL would not look into an index it is held to
 			if err != nil || len(ids) == 0 {
 				return err
 			}
 			return tx.Exec("UPDATE intents"+s.forceIndex(keyPrimary)+" SET lease_until = ?"+
-				" WHERE tenant_id = ? AND id IN ? AND lease_token IN ? AND lease_token <> ''",
+				" WHERE tenant_id = ? AND id IN ? AND lease_token IN ?",
 				timestamp(until), tenantID, ids, chunk).Error
 		})
 		if err != nil {

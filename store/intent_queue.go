@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -30,17 +29,15 @@ type waiting struct {
 	Source   string
 	Customer string
 	Free     bool // nobody carries it
-
-	place int // in its line, from 0
 }
 
 func (w waiting) line() line { return line{w.Source, w.Customer} }
 
 // ClaimQueued takes up to limit queued intents that nobody carries, as ClaimIntents does: the first of each customer of
-// each source, the oldest first, then those that follow them. It passes over the customers that have an acknowledged
-// intent in Sending, or one before the others that a process is about to send, so that a customer's acknowledged orders
-// go in turn, however many processes claim. Fewer than limit means that the others have to wait for their turn, or, where
-// several processes claim much at once, that these took them.
+// each source, the oldest first. It passes over the customers that have an acknowledged intent in Sending, or a first one
+// that a process is about to send, so that a customer's acknowledged orders go one by one, however many processes claim.
+// Fewer than limit means that the others have to wait for their turn, or, where several processes claim much at once,
+// that these took them.
 func (s *Store) ClaimQueued(ctx context.Context, tenantID int64, limit int, lease Lease) ([]order.Intent, error) {
 	if err := lease.check(); err != nil {
 		return nil, classify("claim", "intents", err, beforeCommit)
@@ -76,7 +73,7 @@ func (s *Store) lockNext(tx *gorm.DB, tenantID int64, limit int, now time.Time) 
 		if len(found) == 0 {
 			break
 		}
-		locked, err := s.lockInTurn(tx, tenantID, found, now)
+		locked, err := s.lock(tx, tenantID, found, now)
 		if err != nil {
 			return nil, err
 		}
@@ -113,42 +110,35 @@ func (s *Store) heldUp(tx *gorm.DB, tenantID int64) ([]line, error) {
 func (s *Store) nextInTurn(tx *gorm.DB, tenantID int64, limit int, now time.Time, except []line) ([]waiting, error) {
 	window := queueWindow * limit
 	except = slices.Clone(except)
-	lines := map[line][]waiting{}
+	var next []waiting
 	var upTo int64 // the last id to look at; 0 for all
-	for heads := 0; heads < limit; {
+	for len(next) < limit {
 		rows, err := s.readQueue(tx, tenantID, window, now, except, upTo)
 		if err != nil {
 			return nil, err
 		}
-		held := map[line]bool{}
+		known := map[line]bool{}
 		for _, w := range rows {
-			l := w.line()
-			if lines[l] == nil && !held[l] {
-				except = append(except, l)
-			}
-			held[l] = held[l] || !w.Free
-			if held[l] {
+			if known[w.line()] && !failpoint.Out(failpoint.QueueOrder) {
 				continue
 			}
-			if w.place = len(lines[l]); w.place == 0 {
-				heads++
+			if !known[w.line()] {
+				except = append(except, w.line())
 			}
-			lines[l] = append(lines[l], w)
+			known[w.line()] = true
+			if w.Free {
+				next = append(next, w)
+			}
 		}
 		if len(rows) < window {
 			break
 		}
 		// The oldest belong to few customers: look behind them for others, but not through all that a customer has queued
 		// unless there is nothing else to do.
-		if heads > 0 {
+		if len(next) > 0 {
 			upTo = rows[len(rows)-1].ID + queueLookAhead
 		}
 	}
-	var next []waiting
-	for _, l := range lines {
-		next = append(next, l...)
-	}
-	slices.SortFunc(next, func(a, b waiting) int { return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.ID, b.ID)) })
 	return next[:min(len(next), limit)], nil
 }
 
@@ -188,9 +178,8 @@ func bySource(lines []line) map[string][]string {
 	return customers
 }
 
-// lockInTurn locks intents that were found to be next, and returns the ids of those that still are. Where one of a
-// customer's was taken in the meantime, the others have to wait for it.
-func (s *Store) lockInTurn(tx *gorm.DB, tenantID int64, found []waiting, now time.Time) ([]int64, error) {
+// lock locks intents that were found to be next, and returns the ids of those that still are.
+func (s *Store) lock(tx *gorm.DB, tenantID int64, found []waiting, now time.Time) ([]int64, error) {
 	ids := make([]int64, len(found))
 	for i, w := range found {
 		ids[i] = w.ID
@@ -199,22 +188,7 @@ func (s *Store) lockInTurn(tx *gorm.DB, tenantID int64, found []waiting, now tim
 	err := s.forUpdate(tx).Table("intents"+s.forceIndex(keyPrimary)).
 		Where("tenant_id = ? AND id IN ? AND state = ?", tenantID, ids, string(order.Queued)).
 		Where(uncarried(now)).Order("id").Pluck("id", &locked).Error
-	if err != nil || failpoint.Out(failpoint.QueueOrder) {
-		return locked, err
-	}
-	broken := map[line]bool{}
-	for _, w := range found {
-		if _, still := slices.BinarySearch(locked, w.ID); !still {
-			broken[w.line()] = true
-		}
-	}
-	var inTurn []int64
-	for _, w := range found {
-		if !broken[w.line()] {
-			inTurn = append(inTurn, w.ID)
-		}
-	}
-	return inTurn, nil
+	return locked, err
 }
 
 // QueueRefused lets an intent in Refused begin anew as a queued one whose caller is told 202. False if it is in another

@@ -13,7 +13,7 @@ import (
 	"ordergate/test/proxy"
 )
 
-// Another process takes a1 after it was found to be next, and before it is locked.
+// Another process takes a1, or holds it again, after it was found to be next and before it is locked.
 func TestAClaimLeavesACustomerWhoseTurnChangedAndTakesOthers(t *testing.T) {
 	t.Parallel()
 	servers(t, func(t *testing.T, s *store.Store, _ *proxy.TCPProxy) {
@@ -21,11 +21,11 @@ func TestAClaimLeavesACustomerWhoseTurnChangedAndTakesOthers(t *testing.T) {
 			require.NoError(t, s.InsertIntent(t.Context(), &order.Intent{TenantID: 1, Source: "portal", Key: key,
 				State: order.Queued, Customer: key[:1], Acknowledged: true}))
 		}
-		claim := func(limit int) []string {
+		claim := func(limit int, state order.IntentState) []string {
 			other, err := s.DB().BeginTx(t.Context(), nil)
 			require.NoError(t, err)
-			_, err = other.ExecContext(t.Context(), `UPDATE intents SET state = 'sending', lease_token = 'other', lease_until = ?
-				WHERE idempotency_key = 'a1'`, storetest.At(12, 1))
+			_, err = other.ExecContext(t.Context(), `UPDATE intents SET state = ?, lease_token = 'other', lease_until = ?
+				WHERE idempotency_key = 'a1'`, string(state), storetest.At(12, 1))
 			require.NoError(t, err)
 			now := storetest.At(12, 1).Add(-time.Second)
 			lease := store.Lease{Token: "t1", Now: now, Until: now.Add(store.LeaseLasts), ERPNow: now}
@@ -47,7 +47,8 @@ func TestAClaimLeavesACustomerWhoseTurnChangedAndTakesOthers(t *testing.T) {
 			require.NoError(t, err)
 			return keys
 		}
-		require.Equal(t, []string{"b1", "c1"}, claim(2), "c1 instead of a1")
-		require.Equal(t, []string{"b1", "c1"}, claim(4), "a2 has to wait for a1")
+		require.Equal(t, []string{"b1", "c1"}, claim(2, order.Sending), "c1 instead of a1")
+		require.Equal(t, []string{"b1", "c1"}, claim(4, order.Sending), "a2 has to wait for a1")
+		require.Equal(t, []string{"b1", "c1"}, claim(4, order.Queued), "a2 has to wait for a1")
 	})
 }

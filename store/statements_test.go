@@ -98,7 +98,7 @@ func TestABatchOfPlacementsIsAHandfulOfStatements(t *testing.T) {
 	lease := Lease{Token: "t1", Now: now, Until: now.Add(LeaseLasts), ERPNow: now}
 	ids, placed := make([]int64, 20), make([]Placed, 20)
 	for i := range ids {
-		in := order.Intent{TenantID: 1, Source: "portal", Key: fmt.Sprint("k", i), State: order.Queued, Customer: "ref:u-17"}
+		in := order.Intent{TenantID: 1, Source: "portal", Key: fmt.Sprint("k", i), State: order.Queued, Customer: fmt.Sprint("ref:u-", i)}
 		require.NoError(t, s.InsertIntent(t.Context(), &in))
 		ids[i] = in.ID
 		placed[i] = Placed{IntentID: in.ID, Source: "portal", Caller: "shop",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ordergate/failpoint"
 	"ordergate/odoo"
@@ -36,6 +37,11 @@ func (a *attempt) fail(outcome odoo.Outcome, err error) { a.err, a.outcome = err
 
 // going reports whether there is still something to do.
 func (a *attempt) going() bool { return a.err == nil && !a.calledOff && a.snapshot == nil }
+
+// unsent reports whether the order is still to be sent: nobody knows of it in the ERP.
+func (a *attempt) unsent() bool {
+	return a.going() && (a.in.ERPOrderID == 0 || failpoint.Out(failpoint.DeletedStays))
+}
 
 // carry makes one attempt at each order of a batch under the lease of token, writes down how they ended, and tells those
 // who wait. It outlives the requests that asked for it: a caller who hangs up does not leave an order half placed. Sent
@@ -108,6 +114,7 @@ func (s *Service) claimTickets(ctx context.Context, tickets []*ticket, lease sto
 	attempts := make([]*attempt, len(claimed))
 	for i, in := range claimed {
 		attempts[i] = &attempt{in: in, ticket: waiting[in.ID], alone: in.UnknownAt.IsZero()}
+		close(waiting[in.ID].claimed)
 		delete(waiting, in.ID)
 	}
 	for _, t := range waiting {
@@ -205,7 +212,7 @@ func (s *Service) ensureParties(ctx context.Context, attempts []*attempt) {
 	var newcomers []*attempt
 	var partners []odoo.NewPartner
 	for _, a := range attempts {
-		if !a.going() || a.in.ERPOrderID != 0 {
+		if !a.unsent() {
 			continue
 		}
 		a.partnerID = a.in.Plan.PartnerID
@@ -226,7 +233,7 @@ func (s *Service) ensureParties(ctx context.Context, attempts []*attempt) {
 	var addressed []*attempt
 	partners = nil
 	for _, a := range attempts {
-		if address := a.in.Request.ShippingAddress; address != nil && a.going() && a.in.ERPOrderID == 0 {
+		if address := a.in.Request.ShippingAddress; address != nil && a.unsent() {
 			addressed = append(addressed, a)
 			partners = append(partners, newAddress(s.tenant.Name, a.partnerID, *address, a.in.Plan))
 		}
@@ -257,7 +264,7 @@ func (s *Service) createOrders(ctx context.Context, attempts []*attempt) {
 	var sent []*attempt
 	var orders []odoo.NewOrder
 	for _, a := range attempts {
-		if a.going() && (a.in.ERPOrderID == 0 || failpoint.Out(failpoint.DeletedStays)) {
+		if a.unsent() {
 			sent = append(sent, a)
 			orders = append(orders, newOrder(s.tenant.Name, &a.in, a.partnerID, a.shippingID))
 		}
@@ -315,7 +322,12 @@ func (s *Service) lookAfter(ctx context.Context, a *attempt, alone bool) {
 // doubtIsOver reports whether no call that was made before an intent's last unknown outcome can still be running: it may
 // have waited as long for one of the ERP's workers as it then ran. Both times are the ERP's, which is asked right before.
 func (s *Service) doubtIsOver(in *order.Intent) bool {
-	return s.erp.Now().Sub(in.UnknownAt) > 2*s.cfg.TransactionLimit || failpoint.Out(failpoint.DoubtLasts)
+	return s.doubtLasts(in) < 0 || failpoint.Out(failpoint.DoubtLasts)
+}
+
+// doubtLasts is how long such a call may still be running; less than 0 if none can be.
+func (s *Service) doubtLasts(in *order.Intent) time.Duration {
+	return in.UnknownAt.Add(2 * s.cfg.TransactionLimit).Sub(s.erp.Now())
 }
 
 // readBack reads the orders that exist, in one call, and confirms those that are to be confirmed. Their ids are kept with

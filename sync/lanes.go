@@ -14,6 +14,7 @@ type ticket struct {
 	intent order.Intent
 	alone  bool // its order may exist already, or be held up in the ERP: it must not hold up others
 
+	claimed   chan struct{} // closed once a lane holds its intent
 	done      chan struct{} // closed once placement and err are set
 	placement order.Placement
 	err       error
@@ -24,7 +25,7 @@ type ticket struct {
 }
 
 func newTicket(in order.Intent) *ticket {
-	return &ticket{intent: in, alone: !in.UnknownAt.IsZero(), done: make(chan struct{})}
+	return &ticket{intent: in, alone: !in.UnknownAt.IsZero(), claimed: make(chan struct{}), done: make(chan struct{})}
 }
 
 // acknowledge reports whether the caller can be told that its order is on its way. False if the outcome is about to be
@@ -98,6 +99,7 @@ func (l *lanes) worthACall(waiting int) bool {
 func (l *lanes) run(t *ticket, lease string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	close(t.claimed)
 	b := batch{lease: lease, tickets: []*ticket{t}}
 	l.takeOff(b)
 	l.service.work.Go(func() { l.carry(b) })
@@ -228,8 +230,11 @@ func (l *lanes) carry(b batch) {
 		if sent {
 			l.pace.observe(took, definite)
 		}
-		if sent && !definite {
+		switch {
+		case sent && !definite:
 			l.backlog = false // until it is looked at again: what was claimed in vain must not be claimed at once
+		case sent && b.room > 0:
+			l.backlog = true // the customers that it served may have more
 		}
 		more := false
 		if l.busy <= l.pace.lanes() {

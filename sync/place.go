@@ -280,9 +280,16 @@ func (s *Service) await(ctx context.Context, t *ticket) (order.Placement, error)
 		s.metrics.shed.WithLabelValues("not_in_time").Inc()
 		return s.withdrawn(ctx, t.intent)
 	}
+	// Until a lane holds the intent its order may still be refused, and that it is on its way would be too much to say.
+	select {
+	case <-t.done:
+		return t.placement, t.err
+	case <-t.claimed:
+	}
 	if t.acknowledge() {
-		t.intent.Acknowledged = true
-		return order.Placement{Intent: t.intent}, nil
+		in := t.intent
+		in.State, in.Acknowledged = order.Sending, true
+		return order.Placement{Intent: in}, nil
 	}
 	<-t.done // what is being written down is told soon
 	return t.placement, t.err

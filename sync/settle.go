@@ -154,10 +154,14 @@ func (s *Service) end(a *attempt) store.End {
 	// In doubt, or accepted with a 202: then nothing but a rejection ends it without an order.
 	end.State, end.Acknowledged = order.Sending, true
 	end.Failure = inDoubt(a.err)
-	end.NextAttemptAt = s.now().Add(s.backoff(a.in.Attempts))
-	if a.outcome == odoo.Unknown {
+	wait := s.backoff(a.in.Attempts)
+	switch {
+	case a.outcome == odoo.Unknown:
 		end.UnknownAt = s.erp.Now()
+	case !a.in.UnknownAt.IsZero() && (a.outcome == odoo.Rejected || errors.Is(a.err, errMayStillAppear)): // all it takes now is time
+		wait = min(wait, max(s.doubtLasts(&a.in), time.Second))
 	}
+	end.NextAttemptAt = s.now().Add(wait)
 	end.Strike = a.strike || noRights
 	if end.Strike && a.in.Strikes+1 >= s.cfg.MaxStrikes && a.in.CancelRequestedAt.IsZero() {
 		end.State, end.Failure, end.NextAttemptAt = order.Parked, parked(a.err), time.Time{}

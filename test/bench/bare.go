@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/kolo/xmlrpc"
 )
@@ -18,7 +19,7 @@ type bareOdoo struct {
 	uid                            int64
 	client                         *http.Client
 	products                       []any // ids of the two products of every order
-	partner                        int64
+	partners                       []any // ids of customers
 }
 
 // connect logs in to the Odoo of a URL such as http://user:password@host:port/database.
@@ -30,7 +31,7 @@ func connect(setting string) (*bareOdoo, error) {
 	password, _ := u.User.Password()
 	o := &bareOdoo{
 		base: u.Scheme + "://" + u.Host, database: strings.Trim(u.Path, "/"), user: u.User.Username(), password: password,
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}},
+		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: mostBareClients}},
 	}
 	uid, err := o.rpc("/xmlrpc/2/common", "authenticate", o.database, o.user, o.password, map[string]any{})
 	if err != nil {
@@ -50,6 +51,14 @@ func connect(setting string) (*bareOdoo, error) {
 			return nil, fmt.Errorf("no single product has the SKU %s: Odoo must have its demo data", sku)
 		}
 		o.products = append(o.products, found[0])
+	}
+	companies, err := o.execute("res.partner", "search", []any{[]any{[]any{"is_company", "=", true}}}, map[string]any{"limit": customers})
+	if err != nil {
+		return nil, err
+	}
+	o.partners, ok = companies.([]any)
+	if !ok || len(o.partners) < customers {
+		return nil, fmt.Errorf("there are fewer than %d companies: Odoo must have its demo data", customers)
 	}
 	return o, nil
 }
@@ -94,20 +103,38 @@ var (
 		"price_subtotal", "price_tax", "price_total", "write_date", "display_type"}
 )
 
-// createAndRead creates a two-line order and reads it back, without its lines.
-func (o *bareOdoo) createAndRead(reference string) error {
+// create creates a two-line order for one of the customers, and returns its id.
+func (o *bareOdoo) create(reference string, customer int) (id any, err error) {
 	line := func(product any, quantity float64) []any {
 		return []any{0, 0, map[string]any{"product_id": product, "product_uom_qty": quantity}}
 	}
-	id, err := o.execute("sale.order", "create", []any{map[string]any{
-		"partner_id": o.partner, "client_order_ref": reference,
+	return o.execute("sale.order", "create", []any{map[string]any{
+		"partner_id": o.partners[customer%len(o.partners)], "client_order_ref": reference,
 		"order_line": []any{line(o.products[0], 2), line(o.products[1], 1)},
 	}}, nil)
+}
+
+// createAndRead creates a two-line order and reads it back, without its lines.
+func (o *bareOdoo) createAndRead(reference string) error {
+	id, err := o.create(reference, 0)
 	if err != nil {
 		return err
 	}
 	_, err = o.execute("sale.order", "read", []any{[]any{id}}, map[string]any{"fields": orderFields})
 	return err
+}
+
+// countOrders counts the orders whose reference begins with a text.
+func (o *bareOdoo) countOrders(prefix string) (int64, error) {
+	n, err := o.execute("sale.order", "search_count", []any{[]any{[]any{"client_order_ref", "=like", prefix + "%"}}}, nil)
+	if err != nil {
+		return 0, err
+	}
+	count, ok := n.(int64)
+	if !ok {
+		return 0, fmt.Errorf("search_count answered %T", n)
+	}
+	return count, nil
 }
 
 // searchRead reads a customer's orders and their lines.
