@@ -63,7 +63,28 @@ func (s *Store) claim(tx *gorm.DB, tenantID int64, ids []int64, lease Lease) ([]
 	if err != nil {
 		return nil, err
 	}
-	return intentsOf(rows)
+	return s.readable(tx, tenantID, rows)
+}
+
+// readable returns the intents of rows. Those that this version cannot read, as a later one may have written them, are set
+// aside: they must not keep the others from their turn.
+func (s *Store) readable(tx *gorm.DB, tenantID int64, rows []intentRow) ([]order.Intent, error) {
+	intents := make([]order.Intent, 0, len(rows))
+	var unreadable []int64
+	for _, row := range rows {
+		in, err := row.intent()
+		if err != nil {
+			unreadable = append(unreadable, row.ID)
+			continue
+		}
+		intents = append(intents, in)
+	}
+	if len(unreadable) == 0 {
+		return intents, nil
+	}
+	changes := free(s.now())
+	changes["state"] = string(order.Parked)
+	return intents, tx.Model(&intentRow{}).Where("tenant_id = ? AND id IN ?", tenantID, unreadable).Updates(changes).Error
 }
 
 // DueIntents returns ids of intents in Sending that nobody carries and whose NextAttemptAt has come, or lies further in

@@ -12,7 +12,8 @@ import (
 	"ordergate/order"
 )
 
-// ListIntents returns a page of intents, the newest first. Limit 0 means order.DefaultPageSize.
+// ListIntents returns a page of intents, the newest first. Limit 0 means order.DefaultPageSize. One that cannot be read in
+// full is listed all the same, with a failure that says so.
 func (s *Store) ListIntents(ctx context.Context, tenantID int64, f order.IntentFilter) ([]order.Intent, error) {
 	var intents []order.Intent
 	err := s.read(ctx, "list", "intents", func(db *gorm.DB) error {
@@ -27,8 +28,14 @@ func (s *Store) ListIntents(ctx context.Context, tenantID int64, f order.IntentF
 				return err
 			}
 		}
-		intents, err = intentsOf(rows)
-		return err
+		intents = make([]order.Intent, len(rows))
+		for i, row := range rows {
+			intents[i], err = row.intent()
+			if err != nil {
+				intents[i].Failure = order.Errorf(order.Internal, "unreadable", "This version cannot read what is stored of the request.").Because(err)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

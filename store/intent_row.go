@@ -64,6 +64,7 @@ func newIntentRow(in *order.Intent) (intentRow, error) {
 	}, nil
 }
 
+// intent decodes a row. With an error it returns what can be read.
 func (r intentRow) intent() (order.Intent, error) {
 	in := order.Intent{
 		ID: r.ID, TenantID: r.TenantID, Source: r.Source, Key: r.IdempotencyKey, Fingerprint: r.Fingerprint,
@@ -75,22 +76,22 @@ func (r intentRow) intent() (order.Intent, error) {
 		Strikes: r.Strikes,
 	}
 	if err := json.Unmarshal([]byte(r.Request), &in.Request); err != nil {
-		return order.Intent{}, fmt.Errorf("decoding the request of intent %d: %w", r.ID, err)
+		return in, fmt.Errorf("decoding the request of intent %d: %w", r.ID, err)
 	}
 	plan, err := decodePlan(r)
 	if err != nil {
-		return order.Intent{}, err
+		return in, err
 	}
 	in.Plan = plan
 	if r.Result.Valid {
 		in.Result = new(order.Order)
 		if err := json.Unmarshal([]byte(r.Result.String), in.Result); err != nil {
-			return order.Intent{}, fmt.Errorf("decoding the result of intent %d: %w", r.ID, err)
+			return in, fmt.Errorf("decoding the result of intent %d: %w", r.ID, err)
 		}
 	}
 	failure, err := decodeFailure(r.Failure)
 	if err != nil {
-		return order.Intent{}, fmt.Errorf("decoding the failure of intent %d: %w", r.ID, err)
+		return in, fmt.Errorf("decoding the failure of intent %d: %w", r.ID, err)
 	}
 	in.Failure = failure
 	return in, nil
@@ -110,18 +111,6 @@ func decodePlan(r intentRow) (order.Plan, error) {
 		return order.Plan{}, fmt.Errorf("decoding the plan of intent %d: %w", r.ID, err)
 	}
 	return plan, nil
-}
-
-func intentsOf(rows []intentRow) ([]order.Intent, error) {
-	intents := make([]order.Intent, len(rows))
-	for i, row := range rows {
-		in, err := row.intent()
-		if err != nil {
-			return nil, err
-		}
-		intents[i] = in
-	}
-	return intents, nil
 }
 
 // storedFailure is an order.Error as JSON. The cause stays behind: it is for the log of the process that saw it.

@@ -46,6 +46,20 @@ var claimTests = map[string]func(t *testing.T, f fixture){
 		}
 	},
 
+	"WhatCannotBeReadIsSetAsideAndListed": func(t *testing.T, f fixture) {
+		bad, good := f.queued(t, "bad", "ref:a"), f.queued(t, "good", "ref:b")
+		_, err := f.DB().ExecContext(t.Context(), "UPDATE intents SET plan = '[' WHERE id = ?", bad.ID)
+		require.NoError(t, err)
+		claimed, err := f.ClaimQueued(t.Context(), f.tenant, 10, lease("t1", stillHeld()))
+		require.NoError(t, err)
+		require.Equal(t, []string{"good"}, keysOf(claimed))
+		listed, err := f.ListIntents(t.Context(), f.tenant, order.IntentFilter{States: []order.IntentState{order.Parked}})
+		require.NoError(t, err)
+		require.Equal(t, []string{"bad"}, keysOf(listed))
+		require.Equal(t, "unreadable", listed[0].Failure.Code)
+		require.Equal(t, order.Sending, f.stored(t, good.Key).State)
+	},
+
 	"ALeaseTooFarInTheFutureCountsAsOver": func(t *testing.T, f fixture) {
 		now := At(12, 0)
 		plausible := f.insert(t, "plausible", func(in *order.Intent) { in.LeaseUntil = now.Add(store.LeaseLasts + 30*time.Second) })

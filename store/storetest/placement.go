@@ -85,7 +85,8 @@ var placementTests = map[string]func(t *testing.T, f fixture){
 	},
 
 	"TwoIntentsMayHaveOneOrder": func(t *testing.T, f fixture) {
-		first, second := f.inserted(t, "a"), f.inserted(t, "b")
+		first := f.inserted(t, "a")
+		second := f.insert(t, "b", func(in *order.Intent) { in.Source = "shopify:eu" })
 		placed, err := f.PlaceIntents(t.Context(), f.tenant, "t1", []store.Placed{
 			placing(first, snapshot(1), order.HistoryEntry{Code: order.HistoryPlaced, Detail: "a"}),
 			placing(second, later(snapshot(1), order.Confirmed), order.HistoryEntry{Code: order.HistoryPlaced, Detail: "b"})})
@@ -93,9 +94,13 @@ var placementTests = map[string]func(t *testing.T, f fixture){
 		require.Len(t, placed, 2)
 		require.Equal(t, placed[first.ID], placed[second.ID])
 		require.Equal(t, order.Confirmed, f.order(t, 1).Status, "the newer snapshot")
+		require.Equal(t, "portal", f.order(t, 1).Source, "the first one's")
 		require.Len(t, f.codes(t, 1), 2)
-		for _, key := range []string{"a", "b"} {
-			require.EqualValues(t, 1, f.stored(t, key).ERPOrderID)
+		for _, in := range []*order.Intent{first, second} {
+			stored, err := f.Intent(t.Context(), f.tenant, in.Source, in.Key)
+			require.NoError(t, err)
+			require.Equal(t, order.Placed, stored.State)
+			require.EqualValues(t, 1, stored.ERPOrderID)
 		}
 	},
 
