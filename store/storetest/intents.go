@@ -154,7 +154,9 @@ var intentTests = map[string]func(t *testing.T, f fixture){
 			States: []order.IntentState{order.Parked, order.Placed}}))
 		require.Empty(t, listed(order.IntentFilter{InDoubt: true, States: []order.IntentState{order.Placed}}))
 		require.Equal(t, []string{"queued", "placed"},
-			listed(order.IntentFilter{States: []order.IntentState{order.Placed, order.Queued, order.Placed}}))
+			listed(order.IntentFilter{States: []order.IntentState{order.Placed, order.Queued}}))
+		require.Equal(t, []string{"placed", "parked"}, listed(order.IntentFilter{Limit: 2,
+			States: []order.IntentState{order.Placed, order.Parked, order.Placed}}), "a state that is named twice")
 		require.Equal(t, []string{"queued"}, listed(order.IntentFilter{Customer: "ref:u-2"}))
 		require.Equal(t, []string{"shop"}, listed(order.IntentFilter{Customer: "ref:u-17", Source: "shopify:eu"}))
 		require.Equal(t, []string{"placed", "parked"}, listed(order.IntentFilter{From: At(10, 1), To: At(10, 3)}))
