@@ -58,6 +58,7 @@ type batch struct {
 	lease   string    // under which the first ticket is claimed already; else empty
 	tickets []*ticket // nobody claimed their intents yet, but for lease
 	room    int
+	flight  *flight
 }
 
 // lanes carries what waits to the ERP. While its lanes are busy, requests gather, and go together when one becomes free;
@@ -68,11 +69,11 @@ type lanes struct {
 
 	mu      sync.Mutex
 	queue   fairQueue
-	coming  int   // tickets that have a place in the queue and are not in it yet
-	busy    int   // lanes that carry a batch, or are about to
-	backlog bool  // the database may hold queued intents that nobody carries
-	turn    bool  // whose turn it is while only one order goes at a time: the backlog's
-	flying  []int // orders in the calls under way
+	coming  int  // tickets that have a place in the queue and are not in it yet
+	busy    int  // lanes that carry a batch, or are about to
+	backlog bool // the database may hold queued intents that nobody carries
+	turn    bool // whose turn it is while only one order goes at a time: the backlog's
+	flying  []*flight
 	closed  bool
 	pace    pace
 }
@@ -88,11 +89,23 @@ func (l *lanes) enter() bool {
 	return true
 }
 
+// flight is a call under way.
+type flight struct {
+	orders int
+	began  time.Time
+}
+
 // worthACall reports whether so many waiting orders are enough for a call beside those under way. While fewer wait than
 // the largest of these carries, as many are about to come back as it answers: calls of like size make the most of each.
-// It needs mu.
+// One that takes much longer than calls do is not waited for. It needs mu.
 func (l *lanes) worthACall(waiting int) bool {
-	return len(l.flying) == 0 || waiting >= min(slices.Max(l.flying), l.pace.orders)
+	now := l.service.now()
+	for _, f := range l.flying {
+		if waiting < min(f.orders, l.pace.orders) && now.Sub(f.began) < 2*l.pace.spent {
+			return false
+		}
+	}
+	return true
 }
 
 // run starts a lane that enter has reserved with its first ticket, which is claimed under a lease.
@@ -101,16 +114,18 @@ func (l *lanes) run(t *ticket, lease string) {
 	defer l.mu.Unlock()
 	close(t.claimed)
 	b := batch{lease: lease, tickets: []*ticket{t}}
-	l.takeOff(b)
+	l.takeOff(&b)
 	l.service.work.Go(func() { l.carry(b) })
 }
 
-// takeOff and land keep count of what is under way. They need mu.
-func (l *lanes) takeOff(b batch) { l.flying = append(l.flying, len(b.tickets)) }
+// takeOff notes that a batch is under way; land, that it no longer is. They need mu.
+func (l *lanes) takeOff(b *batch) {
+	b.flight = &flight{orders: len(b.tickets), began: l.service.now()}
+	l.flying = append(l.flying, b.flight)
+}
 
 func (l *lanes) land(b batch) {
-	at := slices.Index(l.flying, len(b.tickets))
-	l.flying = slices.Delete(l.flying, at, at+1)
+	l.flying = slices.DeleteFunc(l.flying, func(f *flight) bool { return f == b.flight })
 }
 
 // leave gives a reserved lane back.
@@ -272,7 +287,7 @@ func (l *lanes) next() (b batch, any bool) {
 		b.tickets = append(b.tickets, t)
 		room--
 		if t.alone {
-			l.takeOff(b)
+			l.takeOff(&b)
 			return b, true
 		}
 	}
@@ -282,7 +297,7 @@ func (l *lanes) next() (b batch, any bool) {
 	if len(b.tickets) == 0 && b.room == 0 {
 		return batch{}, false
 	}
-	l.takeOff(b)
+	l.takeOff(&b)
 	return b, true
 }
 

@@ -40,3 +40,22 @@ func TestExpectedWaitGrowsWithTheQueue(t *testing.T) {
 	p.observe(200*time.Millisecond, false)
 	require.Equal(t, 21*200*time.Millisecond+100*time.Millisecond, p.wait(20), "one at a time, one by one")
 }
+
+func TestCallsOfLikeSize(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := &Service{now: func() time.Time { return now }}
+	l := lanes{service: s, pace: newPace(20, 2, time.Second)}
+	require.True(t, l.worthACall(1), "nothing is under way")
+	l.pace.observe(200*time.Millisecond, true)
+	b := batch{tickets: make([]*ticket, 16)}
+	l.takeOff(&b)
+	require.False(t, l.worthACall(15), "as many are about to come back")
+	require.True(t, l.worthACall(16))
+	now = now.Add(399 * time.Millisecond)
+	require.False(t, l.worthACall(1))
+	now = now.Add(time.Millisecond)
+	require.True(t, l.worthACall(1), "a call that takes this long is not waited for")
+	l.land(b)
+	require.Empty(t, l.flying)
+}

@@ -77,6 +77,7 @@ func TestPromisesHoldOnRealOdoo(t *testing.T) {
 		major int
 	}{{Odoo14, 14}, {Odoo19, 19}} {
 		t.Run(odoo.name, func(t *testing.T) {
+			t.Parallel()
 			o := Options{Binary: binary, Odoo: odoo.name, Database: SQLite,
 				Servers: Servers{Odoo: map[string]env.OdooServer{odoo.name: env.Odoo(t, odoo.major)}}}
 			var all []Options

@@ -30,7 +30,6 @@ type replica struct {
 
 	mu      sync.Mutex
 	process *process // the latest
-	starts  int
 	log     transcript
 }
 
@@ -81,7 +80,6 @@ func (r *replica) start(failpoints string) error {
 		close(p.exited)
 	}()
 	r.process = p
-	r.starts++
 	return nil
 }
 
