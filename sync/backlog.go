@@ -39,6 +39,6 @@ func (b *backlog) learn(queued int64) {
 // drainBacklog lets the lanes look for queued intents: those that other processes accepted, that waited for the ERP to
 // come back, or that a crash left behind.
 func (s *Service) drainBacklog(context.Context) error {
-	s.lanes.poke()
+	s.lanes.poke(false)
 	return nil
 }

@@ -44,12 +44,12 @@ func (a *attempt) unsent() bool {
 }
 
 // carry makes one attempt at each order of a batch under the lease of token, writes down how they ended, and tells those
-// who wait. It outlives the requests that asked for it: a caller who hangs up does not leave an order half placed. Sent
-// says whether there was anything to do, and definite whether the ERP gave a clear answer about any order.
-func (s *Service) carry(token string, attempts []*attempt) (sent, definite bool) {
+// who wait. It outlives the requests that asked for it: a caller who hangs up does not leave an order half placed. Definite
+// says whether the ERP gave a clear answer about any order.
+func (s *Service) carry(token string, attempts []*attempt) (definite bool) {
 	defer s.leases.end(token)
 	if len(attempts) == 0 {
-		return false, false
+		return false
 	}
 	s.metrics.batchOrders.Observe(float64(len(attempts)))
 	began := s.now()
@@ -65,23 +65,33 @@ func (s *Service) carry(token string, attempts []*attempt) (sent, definite bool)
 	ctx, cancel = context.WithTimeout(context.Background(), settleBudget)
 	defer cancel()
 	s.settle(ctx, token, attempts)
-	return true, definite
+	return definite
+}
+
+// ended says how a batch went.
+type ended struct {
+	attempts int  // orders that it carried
+	queued   int  // of those, how many nobody waited for
+	definite bool // the ERP gave a clear answer about one at least
 }
 
 // carryBatch claims a batch and carries it.
-func (s *Service) carryBatch(b batch) (sent, definite bool) {
+func (s *Service) carryBatch(b batch) ended {
 	ctx, cancel := context.WithTimeout(context.Background(), acceptBudget)
 	defer cancel()
 	if b.lease != "" {
-		return s.carry(b.lease, []*attempt{{in: b.tickets[0].intent, ticket: b.tickets[0], alone: true}})
+		attempts := []*attempt{{in: b.tickets[0].intent, ticket: b.tickets[0], alone: true}}
+		return ended{attempts: 1, definite: s.carry(b.lease, attempts)}
 	}
 	lease := s.leases.begin()
 	attempts := s.claimTickets(ctx, b.tickets, lease)
+	var queued []*attempt
 	if b.room > 0 {
-		attempts = append(attempts, s.claimQueued(ctx, b.room, lease)...)
+		queued = s.claimQueued(ctx, b.room, lease)
+		attempts = append(attempts, queued...)
 	}
 	failpoint.Hit(failpoint.QueueClaimed)
-	return s.carry(lease.Token, attempts)
+	return ended{attempts: len(attempts), queued: len(queued), definite: s.carry(lease.Token, attempts)}
 }
 
 // claimTickets takes the lease of the intents that tickets wait for, and answers those that somebody else took.
@@ -128,9 +138,6 @@ func (s *Service) claimQueued(ctx context.Context, room int, lease store.Lease) 
 	claimed, err := s.mirror.ClaimQueued(ctx, s.tenant.ID, room, lease)
 	if err != nil {
 		s.log.WarnContext(ctx, "the queue could not be read", "error", err)
-	}
-	if len(claimed) < room {
-		s.lanes.backlogEmpty()
 	}
 	attempts := make([]*attempt, len(claimed))
 	for i, in := range claimed {

@@ -72,6 +72,7 @@ type lanes struct {
 	coming  int  // tickets that have a place in the queue and are not in it yet
 	busy    int  // lanes that carry a batch, or are about to
 	backlog bool // the database may hold queued intents that nobody carries
+	certain bool // of backlog: it was seen to
 	turn    bool // whose turn it is while only one order goes at a time: the backlog's
 	flying  []*flight
 	closed  bool
@@ -148,14 +149,18 @@ func (l *lanes) reserve(patience time.Duration) *order.Error {
 		return order.Errorf(order.Unavailable, "stopping", "The gateway is about to stop. Nothing was accepted; try again.").RetryIn(time.Second)
 	case ahead >= l.capacity && !failpoint.Out(failpoint.QueueBound):
 		l.service.metrics.shed.WithLabelValues("queue_full").Inc()
-		return order.Errorf(order.Unavailable, "queue_full",
-			"As many orders wait as can be waited for. Nothing was accepted; try again.").RetryIn(max(time.Second, wait))
+		return queueFull(wait)
 	case wait > patience && !failpoint.Out(failpoint.QueueBound):
 		l.service.metrics.shed.WithLabelValues("wait_too_long").Inc()
 		return waitTooLong(wait)
 	}
 	l.coming++
 	return nil
+}
+
+func queueFull(retry time.Duration) *order.Error {
+	return order.Errorf(order.Unavailable, "queue_full",
+		"As many orders wait as can be waited for. Nothing was accepted; try again.").RetryIn(max(time.Second, retry))
 }
 
 func waitTooLong(retry time.Duration) *order.Error {
@@ -186,19 +191,19 @@ func (l *lanes) withdraw(t *ticket) bool {
 	return l.queue.remove(t)
 }
 
-// poke says that the database may hold queued intents.
-func (l *lanes) poke() {
+// poke says that the database holds queued intents, or, if that is not certain, that it may.
+func (l *lanes) poke(certain bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.backlog = true
+	l.backlog, l.certain = true, l.certain || certain
 	l.fill()
 }
 
-// backlogEmpty says that the database had no more.
-func (l *lanes) backlogEmpty() {
+// full reports whether nobody can be taken into the queue at the moment. It spares the work for one who would be refused.
+func (l *lanes) full() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.backlog = false
+	return l.queue.length+l.coming >= l.capacity && !failpoint.Out(failpoint.QueueBound)
 }
 
 func (l *lanes) depth() int {
@@ -237,19 +242,18 @@ func (l *lanes) fill() {
 func (l *lanes) carry(b batch) {
 	for {
 		began := l.service.now()
-		sent, definite := l.service.carryBatch(b)
+		ended := l.service.carryBatch(b)
 		took := l.service.now().Sub(began)
 
 		l.mu.Lock()
 		l.land(b)
-		if sent {
-			l.pace.observe(took, definite)
+		if ended.attempts > 0 {
+			l.pace.observe(took, ended.definite)
 		}
-		switch {
-		case sent && !definite:
-			l.backlog = false // until it is looked at again: what was claimed in vain must not be claimed at once
-		case sent && b.room > 0:
-			l.backlog = true // the customers that it served may have more
+		if b.room > 0 {
+			// Where it had some, the same customers may have more; but what was claimed in vain must not be claimed at once.
+			l.certain = ended.queued > 0 && ended.definite
+			l.backlog = l.certain
 		}
 		more := false
 		if l.busy <= l.pace.lanes() {
@@ -271,7 +275,7 @@ func (l *lanes) next() (b batch, any bool) {
 		return batch{}, false
 	}
 	backlog := l.backlog && l.service.erp.BreakerState() != breakerOpen
-	if !backlog && !l.worthACall(l.queue.length) {
+	if !(backlog && l.certain) && !l.worthACall(l.queue.length) {
 		return batch{}, false
 	}
 	room := l.pace.orders

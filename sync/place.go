@@ -30,10 +30,10 @@ func (s *Service) Place(ctx context.Context, caller order.Caller, key string, re
 	if known {
 		return s.replay(ctx, in)
 	}
-	if in.Plan, err = s.resolve(ctx, &in.Request); err != nil {
+	if err := s.admitToERP(); err != nil {
 		return order.Placement{}, err
 	}
-	if err := s.admitToERP(); err != nil {
+	if in.Plan, err = s.resolve(ctx, &in.Request); err != nil {
 		return order.Placement{}, err
 	}
 	return s.placeNow(ctx, in)
@@ -73,7 +73,7 @@ func (s *Service) Enqueue(ctx context.Context, caller order.Caller, key string, 
 		return s.replayOf(ctx, in, fingerprint)
 	}
 	failpoint.Hit(failpoint.IntentWritten)
-	s.lanes.poke()
+	s.lanes.poke(true)
 	return order.Placement{Intent: in}, nil
 }
 
@@ -91,7 +91,7 @@ func (s *Service) queueRefused(ctx context.Context, in order.Intent) (order.Plac
 	if err != nil {
 		return order.Placement{}, outcomeUnknown(err)
 	}
-	s.lanes.poke()
+	s.lanes.poke(true)
 	// Somebody else may have been first, and have waited for it.
 	stored, err := s.mirror.Intent(ctx, in.TenantID, in.Source, in.Key)
 	if err != nil {
@@ -389,13 +389,17 @@ func keyInFlight() *order.Error {
 		"An order with this Idempotency-Key is being placed at this moment. Try again in a second for its outcome.").RetryIn(time.Second)
 }
 
-// admitToERP refuses what would only be refused later, while the ERP is left alone.
+// admitToERP refuses what would only be refused later, before any work is done for it.
 func (s *Service) admitToERP() *order.Error {
-	if s.erp.BreakerState() != breakerOpen {
-		return nil
+	switch {
+	case s.erp.BreakerState() == breakerOpen:
+		s.metrics.shed.WithLabelValues("breaker_open").Inc()
+		return erpResting(nil)
+	case s.lanes.full():
+		s.metrics.shed.WithLabelValues("queue_full").Inc()
+		return queueFull(time.Second)
 	}
-	s.metrics.shed.WithLabelValues("breaker_open").Inc()
-	return erpResting(nil)
+	return nil
 }
 
 // insist repeats a write of the database until it is known what became of it, or ctx ends.

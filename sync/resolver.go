@@ -31,9 +31,9 @@ func (s *Service) ResolveDue(ctx context.Context) (int, error) {
 			break
 		}
 		group.Go(func() error {
-			if sent, _ := s.carry(s.claimDue(ctx, id)); sent {
-				taken.Add(1)
-			}
+			token, attempts := s.claimDue(ctx, id)
+			s.carry(token, attempts)
+			taken.Add(int64(len(attempts)))
 			return nil
 		})
 	}

@@ -77,7 +77,7 @@ func MarkdownGuards(reports []*Report) string {
 				}
 			}
 			as, _, _ = strings.Cut(keyPrefix.ReplaceAllString(as, ""), ": {")
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", g.Guard, g.Fault, caught, strings.ReplaceAll(as, "|", "\\|"))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", g.Guard, g.Fault, caught, strings.NewReplacer("|", "\\|", "<", "&lt;").Replace(as))
 		}
 	}
 	return b.String()
