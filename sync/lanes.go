@@ -150,7 +150,7 @@ func (l *lanes) reserve(patience time.Duration) *order.Error {
 	case ahead >= l.capacity && !failpoint.Out(failpoint.QueueBound):
 		l.service.metrics.shed.WithLabelValues("queue_full").Inc()
 		return queueFull(wait)
-	case wait > patience && !failpoint.Out(failpoint.QueueBound):
+	case l.busy > 0 && wait > patience && !failpoint.Out(failpoint.QueueBound):
 		l.service.metrics.shed.WithLabelValues("wait_too_long").Inc()
 		return waitTooLong(wait)
 	}
