@@ -54,8 +54,8 @@ func TestAnswerDroppedAfterOdooCommitted(t *testing.T) {
 		c := newCaller(t, s.serve(t), s.portal)
 		for name, action := range map[string]proxy.Action{"dropped": proxy.DropAnswer, "cut": proxy.CutAnswer, "bad gateway": proxy.BadGateway} {
 			reference := unique("lost")
-			// Twice: the gateway repeats the call at once by itself, and must still not know.
-			s.http.OnRequest(loadOfOrders, action, 2)
+			// Three times: the gateway repeats the call at once by itself, then looks for the order, and must still not know.
+			s.http.OnRequest(loadOfOrders, action, 3)
 			first := c.place(t, reference, orderBody(reference))
 			require.Equal(t, http.StatusAccepted, first.status, "%s: %s", name, first.raw)
 			require.Equal(t, "sending", first.body["state"])
@@ -73,7 +73,7 @@ func TestResolverPlacesWhatIsInDoubt(t *testing.T) {
 	eachStack(t, func(t *testing.T, s *stack) {
 		c := newCaller(t, s.serve(t), s.portal)
 		reference := unique("doubt")
-		s.http.OnRequest(loadOfOrders, proxy.DropAnswer, 2)
+		s.http.OnRequest(loadOfOrders, proxy.DropAnswer, 3)
 		c.place(t, reference, orderBody(reference)).requireStatus(t, http.StatusAccepted)
 		require.Eventually(t, func() bool {
 			return c.call(t, http.MethodGet, "/v1/intents/"+reference, nil).requireStatus(t, http.StatusOK).body["state"] == "placed"

@@ -36,7 +36,7 @@ func TestOdooDown(t *testing.T) {
 func TestOdooHangs(t *testing.T) {
 	t.Parallel()
 	eachStack(t, func(t *testing.T, s *stack) {
-		c := newCaller(t, s.with(settings{"ORDERGATE_ODOO_TIMEOUT": "2s"}).serve(t), s.portal)
+		c := newCaller(t, s.with(settings{"ORDERGATE_ODOO_TIMEOUT": "5s"}).serve(t), s.portal)
 		c.place(t, unique("warm"), orderBody(unique("warm"))).requireStatus(t, http.StatusCreated)
 		key := unique("hang")
 		s.http.OnRequest(loadOfOrders, proxy.Hang, 1)

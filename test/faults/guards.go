@@ -1,10 +1,12 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -233,15 +235,12 @@ const refusedProduct = "No matching record found for database id '1' in field 'O
 func directed(wishes ...Wish) func(drawer, *Plan) {
 	return func(d drawer, p *Plan) {
 		p.Replicas = 1
-		for i := range wishes {
-			wish := wishes[i]
-			if wish.Name == "" {
-				wish.Name = "wish"
-			}
-			wish.Lines = []WishLine{{SKU: "E-COM07", Quantity: "2"}, {SKU: "E-COM08", Quantity: "3"}}
-			wishes[i] = wish
+		planned := slices.Clone(wishes) // runs may be drawn at the same time
+		for i := range planned {
+			planned[i].Name = cmp.Or(planned[i].Name, "wish")
+			planned[i].Lines = []WishLine{{SKU: "E-COM07", Quantity: "2"}, {SKU: "E-COM08", Quantity: "3"}}
 		}
-		p.Clients = []ClientPlan{{Customer: "customer", Wishes: wishes}}
+		p.Clients = []ClientPlan{{Customer: "customer", Wishes: planned}}
 		p.Settings["ORDERGATE_PLACE_BUDGET"], p.Settings["ORDERGATE_BATCH_SIZE"], p.Settings["ORDERGATE_LANES"] = "8s", "20", "2"
 	}
 }

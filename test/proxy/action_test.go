@@ -96,11 +96,11 @@ func TestHTTPThenComesBetweenTheWorkAndTheAnswer(t *testing.T) {
 	t.Parallel()
 	shop := newShop(t)
 	p := proxy.HTTP(t, shop.url)
-	var carriedOut int32
-	p.OnRequest(proxy.Contains("load"), proxy.Then(proxy.DropAnswer, func() { carriedOut = shop.orders.Load() }), 1)
+	carriedOut := make(chan int32, 1)
+	p.OnRequest(proxy.Contains("load"), proxy.Then(proxy.DropAnswer, func() { carriedOut <- shop.orders.Load() }), 1)
 	_, _, err := post(t.Context(), newClient(t), p.URL(), "load")
 	require.ErrorIs(t, err, io.EOF)
-	require.EqualValues(t, 1, carriedOut)
+	require.EqualValues(t, 1, <-carriedOut)
 }
 
 func TestHTTPBehavesAfterAll(t *testing.T) {
