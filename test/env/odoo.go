@@ -23,7 +23,7 @@ type OdooServer struct {
 }
 
 // Odoo returns the Odoo server of a major version, or skips the test if ORDERGATE_TEST_ODOO<major> is not set. The
-// server is shared by all tests: a test finds its own records by names that no other uses.
+// server is shared by all tests of a package, and packages take turns: a test finds its own records by names that no other uses.
 func Odoo(t testing.TB, major int) OdooServer {
 	t.Helper()
 	variable := fmt.Sprintf("ORDERGATE_TEST_ODOO%d", major)
@@ -33,6 +33,7 @@ func Odoo(t testing.TB, major int) OdooServer {
 		t.Fatalf("%s %v", variable, err)
 	}
 	server.Major = major
+	reserveOdoos(t)
 	return server
 }
 
