@@ -43,7 +43,7 @@ func runAll(t *testing.T, parallel int, all []Options) []outcome {
 	group.SetLimit(parallel)
 	for i, o := range all {
 		group.Go(func() error {
-			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 			defer cancel()
 			outcomes[i].report, outcomes[i].err = Run(ctx, o)
 			return nil

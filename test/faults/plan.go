@@ -113,7 +113,7 @@ type times struct {
 
 func timesOf(real bool) times {
 	if real {
-		return times{call: 6 * time.Second, transaction: 10 * time.Second, end: 2 * time.Minute}
+		return times{call: 6 * time.Second, transaction: 10 * time.Second, end: 3 * time.Minute}
 	}
 	return times{call: 1500 * time.Millisecond, transaction: 5 * time.Second, end: time.Minute}
 }
