@@ -41,6 +41,12 @@ func (l Lease) check() error {
 	return nil
 }
 
+// Carried reports whether a lease, as an intent holds it, keeps others from the intent: it is neither free nor over, nor
+// was it written by a wrong clock. It is what uncarried is in SQL.
+func Carried(in order.Intent, now time.Time) bool {
+	return in.LeaseToken != "" && in.LeaseUntil.After(now) && !in.LeaseUntil.After(now.Add(LeaseLasts+clockSlack))
+}
+
 // uncarried is the condition that nobody carries an intent: its lease is free, over, or was written by a wrong clock.
 func uncarried(now time.Time) clause.Expr {
 	condition, values := "lease_token = ''", []any{}

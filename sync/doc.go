@@ -15,6 +15,9 @@
 // exists or ever will), or one of another kind but Internal (refused; nothing exists). Internal promises nothing, as
 // a crash would: the same key may be sent again, and finds out.
 //
+// Orders that come while the ERP is busy with others wait, and go together: lanes.go. Enqueue accepts orders that nobody waits
+// for. docs/intents.md draws what becomes of an intent.
+//
 // What makes repeating safe is the external id that every order carries in Odoo, derived from tenant, source and key:
 // see externalid.go and docs/decisions.
 //

@@ -147,7 +147,7 @@ func (l *lanes) reserve(patience time.Duration) *order.Error {
 	switch {
 	case l.closed:
 		return order.Errorf(order.Unavailable, "stopping", "The gateway is about to stop. Nothing was accepted; try again.").RetryIn(time.Second)
-	case ahead >= l.capacity && !failpoint.Out(failpoint.QueueBound):
+	case l.isFull():
 		l.service.metrics.shed.WithLabelValues("queue_full").Inc()
 		return queueFull(wait)
 	case l.busy > 0 && wait > patience && !failpoint.Out(failpoint.QueueBound):
@@ -203,6 +203,11 @@ func (l *lanes) poke(certain bool) {
 func (l *lanes) full() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.isFull()
+}
+
+// isFull needs mu.
+func (l *lanes) isFull() bool {
 	return l.queue.length+l.coming >= l.capacity && !failpoint.Out(failpoint.QueueBound)
 }
 

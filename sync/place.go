@@ -381,7 +381,7 @@ func (s *Service) replay(ctx context.Context, in order.Intent) (order.Placement,
 
 // carried reports whether somebody carries the intent at this moment.
 func (s *Service) carried(in order.Intent) bool {
-	return in.State != order.Refused && in.LeaseToken != "" && s.now().Before(in.LeaseUntil)
+	return in.State != order.Refused && store.Carried(in, s.now())
 }
 
 func keyInFlight() *order.Error {

@@ -68,6 +68,9 @@ var claimTests = map[string]func(t *testing.T, f fixture){
 		ids, err := f.DueIntents(t.Context(), f.tenant, now, 10)
 		require.NoError(t, err)
 		require.Equal(t, []int64{wrong.ID}, ids)
+		require.True(t, store.Carried(f.stored(t, "plausible"), now), "and what is told of a lease is what the claims go by")
+		require.False(t, store.Carried(f.stored(t, "wrong"), now))
+		require.False(t, store.Carried(f.stored(t, "queued"), now))
 		require.Equal(t, []string{"wrong", "queued"}, keysOf(f.claim(t, lease("t2", now), plausible, wrong, queued)))
 	},
 

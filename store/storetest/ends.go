@@ -11,6 +11,28 @@ import (
 )
 
 var endTests = map[string]func(t *testing.T, f fixture){
+	"WhatWasRefusedCanBeQueued": func(t *testing.T, f fixture) {
+		in := f.inserted(t, "k")
+		queued, err := f.QueueRefused(t.Context(), f.tenant, in.ID)
+		require.NoError(t, err)
+		require.False(t, queued, "it is being sent")
+		failure := order.Errorf(order.Unavailable, "erp_unavailable", "down")
+		require.True(t, f.end(t, "t1", store.End{IntentID: in.ID, State: order.Refused, Failure: failure, Strike: true}))
+		queued, err = f.QueueRefused(t.Context(), f.tenant+1, in.ID)
+		require.NoError(t, err)
+		require.False(t, queued, "another tenant's")
+
+		queued, err = f.QueueRefused(t.Context(), f.tenant, in.ID)
+		require.NoError(t, err)
+		require.True(t, queued)
+		anew := f.stored(t, "k")
+		require.Equal(t, order.Queued, anew.State)
+		require.True(t, anew.Acknowledged)
+		require.Nil(t, anew.Failure)
+		require.Zero(t, anew.Strikes)
+		require.Equal(t, []string{"k"}, f.next(t, "t2", 1))
+	},
+
 	"AnEndSaysWhatStandsFromThenOn": func(t *testing.T, f fixture) {
 		in := f.inserted(t, "k")
 		why := order.Errorf(order.Unavailable, "erp_timeout", "Odoo did not answer in time.").RetryIn(3 * time.Second)
