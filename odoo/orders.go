@@ -381,9 +381,9 @@ func (c *Client) LineHeads(ctx context.Context, page Page) ([]LineHead, error) {
 	return heads, firstError("sale.order.line.search_read", list)
 }
 
-// CountOrders counts all orders.
-func (c *Client) CountOrders(ctx context.Context) (int64, error) {
-	a, err := c.execute(ctx, "sale.order", "search_count", []any{domain{}}, nil)
+// CountOrders counts the orders of a range of ids.
+func (c *Client) CountOrders(ctx context.Context, r order.IDRange) (int64, error) {
+	a, err := c.execute(ctx, "sale.order", "search_count", []any{inRange(r)}, nil)
 	if err != nil {
 		return 0, err
 	}

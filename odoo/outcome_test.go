@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ordergate/odoo"
+	"ordergate/order"
 )
 
 const traceback = "Traceback (most recent call last):\n  File \"/odoo/models.py\", line 1, in load\nKeyError: 'internals'\n"
@@ -102,7 +103,7 @@ func TestGuardsOfAnswers(t *testing.T) {
 	} {
 		cfg := newFakeOdoo(t, answer).config()
 		cfg.MaxAnswerBytes = 1 << 16
-		_, err := newClient(t, cfg).CountOrders(t.Context())
+		_, err := newClient(t, cfg).CountOrders(t.Context(), order.IDRange{})
 		e := requireError(t, err, odoo.Unknown, odoo.BadAnswer)
 		require.ErrorContains(t, e.Cause, message)
 	}
@@ -152,13 +153,13 @@ func gzipped(body []byte) http.HandlerFunc {
 
 func TestGzip(t *testing.T) {
 	t.Parallel()
-	order := gzipped([]byte("<?xml version='1.0'?><methodResponse><params><param><value><int>3</int></value></param></params></methodResponse>"))
-	n, err := newClient(t, newFakeOdoo(t, order).config()).CountOrders(t.Context())
+	answer := gzipped([]byte("<?xml version='1.0'?><methodResponse><params><param><value><int>3</int></value></param></params></methodResponse>"))
+	n, err := newClient(t, newFakeOdoo(t, answer).config()).CountOrders(t.Context(), order.IDRange{})
 	require.NoError(t, err)
 	require.EqualValues(t, 3, n)
 
 	// The bomb within the limit on bytes: the limit on depth is what holds.
-	_, err = newClient(t, newFakeOdoo(t, gzipped(bomb())).config()).CountOrders(t.Context())
+	_, err = newClient(t, newFakeOdoo(t, gzipped(bomb())).config()).CountOrders(t.Context(), order.IDRange{})
 	e := requireError(t, err, odoo.Unknown, odoo.BadAnswer)
 	require.ErrorContains(t, e.Cause, "nested more than 64 deep")
 }

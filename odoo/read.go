@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"ordergate/order"
 )
 
 // domain is a search expression of Odoo, in prefix notation.
@@ -101,11 +103,20 @@ func idList(v any) ([]int64, error) {
 
 // pageDomain selects the records of a page; since holds the conditions on the time of writing.
 func pageDomain(p Page, since func(at string) domain) domain {
-	d := domain{condition("id", ">", p.AfterID)}
+	d := inRange(order.IDRange{After: p.AfterID, UpTo: p.UpToID})
 	if p.Since.IsZero() {
 		return d
 	}
 	return append(since(p.Since.UTC().Format(timeLayout)), d...)
+}
+
+// inRange selects the records of a range of ids.
+func inRange(r order.IDRange) domain {
+	d := domain{condition("id", ">", r.After)}
+	if r.UpTo != 0 {
+		d = append(d, condition("id", "<=", r.UpTo))
+	}
+	return d
 }
 
 func writtenSince(at string) domain { return domain{condition("write_date", ">=", at)} }

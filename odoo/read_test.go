@@ -169,7 +169,7 @@ func TestAnswersOfAStrangeShape(t *testing.T) {
 		c := newClient(t, newFakeOdoo(t, value(odd)).config())
 		for name, call := range map[string]func() error{
 			"Ping":        func() error { return c.Ping(t.Context()) },
-			"CountOrders": func() error { _, err := c.CountOrders(t.Context()); return err },
+			"CountOrders": func() error { _, err := c.CountOrders(t.Context(), order.IDRange{}); return err },
 			"OrderHeads":  func() error { _, err := c.OrderHeads(t.Context(), odoo.Page{Limit: 1}); return err },
 			"LineHeads":   func() error { _, err := c.LineHeads(t.Context(), odoo.Page{Limit: 1}); return err },
 			"Products":    func() error { _, err := c.Products(t.Context(), odoo.Page{Limit: 1}); return err },
@@ -248,7 +248,7 @@ func TestMetrics(t *testing.T) {
 	}
 	require.Error(t, clients["north"].Ping(t.Context()))
 	f.handle(func(f *fakeOdoo) { f.onObject = value(int64(1)) })
-	_, err := clients["south"].CountOrders(t.Context())
+	_, err := clients["south"].CountOrders(t.Context(), order.IDRange{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]float64{
 		"ordergate_odoo_breaker_open tenant=north":                                              0,

@@ -48,6 +48,7 @@ type NewPartner struct {
 type Page struct {
 	Since   time.Time // zero: all
 	AfterID int64
+	UpToID  int64 // 0: without end
 	Limit   int
 }
 

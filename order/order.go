@@ -75,6 +75,12 @@ type Snapshot struct {
 	ReadAt         time.Time // a moment, by the ERP's clock, before which everything committed is in this snapshot
 }
 
+// IDRange are the ids above After, up to UpTo. The zero IDRange is all of them.
+type IDRange struct {
+	After int64
+	UpTo  int64 // 0: without end
+}
+
 // Head is the little that tells whether an order changed: read in bulk, compared with the mirror.
 type Head struct {
 	ID             int64

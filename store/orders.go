@@ -35,13 +35,26 @@ func (s *Store) OrderHeads(ctx context.Context, tenantID int64, ids []int64) (ma
 	return heads, nil
 }
 
-// CountOrders counts the orders without tombstones.
-func (s *Store) CountOrders(ctx context.Context, tenantID int64) (int64, error) {
+// CountOrders counts the orders of a range of ids, without tombstones.
+func (s *Store) CountOrders(ctx context.Context, tenantID int64, r order.IDRange) (int64, error) {
 	var n int64
 	err := s.read(ctx, "count", "orders", func(db *gorm.DB) error {
-		return db.Model(&orderRow{}).Where("tenant_id = ? AND deleted_at IS NULL", tenantID).Count(&n).Error
+		query := db.Model(&orderRow{}).Where("tenant_id = ? AND erp_order_id > ? AND deleted_at IS NULL", tenantID, r.After)
+		if r.UpTo != 0 {
+			query = query.Where("erp_order_id <= ?", r.UpTo)
+		}
+		return query.Count(&n).Error
 	})
 	return n, err
+}
+
+// LastOrderID returns the highest id, tombstones included; 0 without orders.
+func (s *Store) LastOrderID(ctx context.Context, tenantID int64) (int64, error) {
+	var id sql.NullInt64
+	err := s.read(ctx, "read", "orders", func(db *gorm.DB) error {
+		return db.Model(&orderRow{}).Where("tenant_id = ?", tenantID).Select("MAX(erp_order_id)").Scan(&id).Error
+	})
+	return id.Int64, err
 }
 
 // OrderIDs returns up to limit ids after afterID, rising, without tombstones.

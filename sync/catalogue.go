@@ -43,7 +43,7 @@ func (s *Service) catalogueStatus(ctx context.Context, model string) (order.Sync
 	switch age := s.now().Sub(cursor.SyncedAt); {
 	case !cursor.Complete:
 		status.State, status.Reason = order.Stale, neverSynced
-	case age > 3*s.cfg.SyncInterval:
+	case age > 3*slowest(s.cfg.SyncInterval) || age < -clockSlack:
 		status.State, status.Reason = order.Stale, "It was last brought from the ERP "+age.Round(time.Second).String()+" ago."
 	}
 	return status, nil
@@ -117,11 +117,9 @@ func (s *Service) syncCatalogue(ctx context.Context, model string, bring func(si
 		return err
 	}
 	began, erpBegan := s.now(), s.erp.Now()
-	latest, err := bring(lookBack(cursor.WriteDate, s.cfg.TransactionLimit))
+	latest, err := bring(lookBack(cursor.WriteDate, erpBegan, s.cfg.TransactionLimit))
 	if err != nil {
 		return err
 	}
-	return s.mirror.SaveCursor(ctx, s.tenant.ID, model, store.Cursor{
-		WriteDate: advance(cursor.WriteDate, latest, erpBegan), SyncedAt: began, Complete: true,
-	})
+	return s.advance(ctx, model, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began, Complete: true})
 }

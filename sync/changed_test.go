@@ -41,9 +41,9 @@ func TestChanged(t *testing.T) {
 func TestCursorNeverPassesTheBeginningOfItsSync(t *testing.T) {
 	t.Parallel()
 	began := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
-	require.Equal(t, began, advance(began.Add(-time.Hour), began.Add(time.Minute), began))
-	require.Equal(t, began.Add(-time.Minute), advance(began.Add(-time.Hour), began.Add(-time.Minute), began))
-	require.Equal(t, began.Add(-time.Hour), advance(began.Add(-time.Hour), time.Time{}, began), "nothing seen: it stays")
-	require.Equal(t, began.Add(-5*time.Minute), lookBack(began, 150*time.Second))
-	require.True(t, lookBack(time.Time{}, 150*time.Second).IsZero(), "never synced: everything")
+	require.Equal(t, began, earlier(began.Add(time.Minute), began))
+	require.Equal(t, began.Add(-time.Minute), earlier(began.Add(-time.Minute), began))
+	require.Equal(t, began.Add(-5*time.Minute), lookBack(began, began.Add(time.Hour), 150*time.Second))
+	require.Equal(t, began.Add(-5*time.Minute), lookBack(began.Add(time.Hour), began, 150*time.Second), "the ERP's clock was put back")
+	require.True(t, lookBack(time.Time{}, began, 150*time.Second).IsZero(), "never synced: everything")
 }

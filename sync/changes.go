@@ -37,21 +37,29 @@ func (s *Service) syncChanges(ctx context.Context) error {
 		return err
 	}
 	began, erpBegan := s.now(), s.erp.Now()
-	latest, err := s.bringSince(ctx, lookBack(cursor.WriteDate, s.cfg.TransactionLimit), erpBegan)
+	latest, err := s.bringSince(ctx, lookBack(cursor.WriteDate, erpBegan, s.cfg.TransactionLimit), erpBegan)
 	if err != nil {
 		return err
 	}
-	return s.mirror.SaveCursor(ctx, s.tenant.ID, ordersModel, store.Cursor{
-		WriteDate: advance(cursor.WriteDate, latest, erpBegan), SyncedAt: began, Complete: cursor.Complete,
-	})
+	return s.advance(ctx, ordersModel, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began})
+}
+
+// advance moves a model's cursor, unless another process has taken the sync over from this one.
+func (s *Service) advance(ctx context.Context, model string, c store.Cursor) error {
+	advanced, err := s.mirror.AdvanceCursor(ctx, s.tenant.ID, model, c, s.runner.holder())
+	if err == nil && !advanced {
+		s.log.WarnContext(ctx, "another process has taken the sync over; the cursor is its own now", "model", model)
+	}
+	return err
 }
 
 // recentMargin is how far a reader's sync looks back behind the last one: for transactions of ordinary length, and for
 // clocks of the ERP's servers that do not quite agree.
 const recentMargin = 15 * time.Second
 
-// syncRecent is syncChanges for readers, who wait: it leaves to the background what commits later than recentMargin
-// after it began, and so need not look at everything of the last minutes again. It does not move the cursor.
+// syncRecent leaves to syncChanges what commits later than recentMargin after it began, and so need not look at
+// everything of the last minutes again: for readers, who wait, and for the background while much is written. It does not
+// move the cursor's write_date.
 func (s *Service) syncRecent(ctx context.Context, began time.Time) error {
 	cursor, err := s.mirror.Cursor(ctx, s.tenant.ID, ordersModel)
 	if err != nil {
@@ -62,8 +70,8 @@ func (s *Service) syncRecent(ctx context.Context, began time.Time) error {
 	if _, err := s.bringSince(ctx, since, erpBegan); err != nil {
 		return err
 	}
-	cursor.SyncedAt = began
-	return s.mirror.SaveCursor(ctx, s.tenant.ID, ordersModel, cursor)
+	_, err = s.mirror.AdvanceCursor(ctx, s.tenant.ID, ordersModel, store.Cursor{SyncedAt: began}, "")
+	return err
 }
 
 // bringSince brings the orders that were written since a time and that the mirror does not hold as they are. It returns
@@ -164,21 +172,22 @@ func pages[R any](ctx context.Context, since time.Time, read func(context.Contex
 	}
 }
 
-// lookBack is where a sync begins that was at cursor.
-func lookBack(cursor time.Time, transactionLimit time.Duration) time.Time {
+// lookBack is where a sync begins that was at cursor. A cursor that lies in the future, because the ERP's clock was put
+// back, must not hide what is written until then.
+func lookBack(cursor, erpNow time.Time, transactionLimit time.Duration) time.Time {
 	if cursor.IsZero() {
 		return cursor
 	}
-	return cursor.Add(-2 * transactionLimit)
+	return earlier(cursor, erpNow).Add(-2 * transactionLimit)
 }
 
-// advance moves a cursor to the latest write seen, but not past the moment the sync began: what was written while
-// it ran may lie on a page that had been read already.
-func advance(cursor, latest, began time.Time) time.Time {
+// earlier keeps a cursor from moving past the moment at which the sync began: what was written while it ran may lie on a
+// page that had been read already.
+func earlier(latest, began time.Time) time.Time {
 	if latest.After(began) {
-		latest = began
+		return began
 	}
-	return later(cursor, latest)
+	return latest
 }
 
 func later(a, b time.Time) time.Time {

@@ -194,7 +194,7 @@ func TestOneUnreadableOrderDoesNotKeepTheOthersAway(t *testing.T) {
 		return nil
 	}
 	require.NoError(t, b.Sync(t.Context()))
-	n, err := b.db.CountOrders(t.Context(), b.cfg.Tenant.ID)
+	n, err := b.db.CountOrders(t.Context(), b.cfg.Tenant.ID, order.IDRange{})
 	require.NoError(t, err)
 	require.EqualValues(t, len(ids)-1, n)
 
@@ -212,7 +212,7 @@ func TestOneUnreadableOrderDoesNotKeepTheOthersAway(t *testing.T) {
 		require.NoError(t, b.sandbox.SetDown(true))
 		return &odoo.Error{Outcome: odoo.Unknown, Reason: odoo.BadAnswer, Message: "a page of HTML", Row: -1}
 	}
-	require.Error(t, b.FullSync(t.Context()))
+	require.Error(t, b.FullSync(t.Context(), ordersync.FullSyncOptions{}))
 }
 
 func TestReplayIsAnsweredWhateverChangedSince(t *testing.T) {
@@ -276,7 +276,7 @@ func TestOrderThatOneListingLackedIsNotBuried(t *testing.T) {
 	placed, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
 	require.NoError(t, err)
 	erp.hidden = placed.Order.ID
-	require.NoError(t, b.FullSync(t.Context()))
+	require.NoError(t, b.FullSync(t.Context(), ordersync.FullSyncOptions{}))
 	o, err := b.db.Order(t.Context(), b.cfg.Tenant.ID, placed.Order.ID)
 	require.NoError(t, err)
 	require.True(t, o.DeletedAt.IsZero())

@@ -32,8 +32,8 @@ type ERP interface {
 	OrderHeads(ctx context.Context, page odoo.Page) ([]order.Head, error)
 	// LineHeads lists order lines written since.
 	LineHeads(ctx context.Context, page odoo.Page) ([]odoo.LineHead, error)
-	// CountOrders counts all orders.
-	CountOrders(ctx context.Context) (int64, error)
+	// CountOrders counts the orders of a range of ids.
+	CountOrders(ctx context.Context, r order.IDRange) (int64, error)
 	// FindOrders returns the ids of the orders that have this number (name), or, if it is empty, this reference.
 	FindOrders(ctx context.Context, number, reference string) ([]int64, error)
 

@@ -25,6 +25,7 @@ func (s *Service) count(done store.Upserted) {
 	s.metrics.mirrored.WithLabelValues("updated").Add(float64(done.Updated))
 	s.metrics.mirrored.WithLabelValues("unchanged").Add(float64(done.Unchanged))
 	s.metrics.mirrored.WithLabelValues("older").Add(float64(done.Older))
+	s.found.Add(int64(done.Created + done.Updated))
 }
 
 // complete sets the lines' SKUs, and makes sure that the mirror holds the customers, which decide who sees an order.

@@ -81,7 +81,10 @@ type OrderStore interface {
 	ListOrders(ctx context.Context, tenantID int64, f order.Filter) (order.Listing, error)
 	// OrderHeads returns what the mirror holds of these orders, by id; LinesWriteDate and ReadAt included.
 	OrderHeads(ctx context.Context, tenantID int64, ids []int64) (map[int64]order.Head, error)
-	CountOrders(ctx context.Context, tenantID int64) (int64, error) // without tombstones
+	// CountOrders counts the orders of a range of ids, without tombstones.
+	CountOrders(ctx context.Context, tenantID int64, r order.IDRange) (int64, error)
+	// LastOrderID returns the highest id, tombstones included; 0 without orders.
+	LastOrderID(ctx context.Context, tenantID int64) (int64, error)
 	// OrderIDs returns up to limit ids after afterID, rising, without tombstones.
 	OrderIDs(ctx context.Context, tenantID, afterID int64, limit int) ([]int64, error)
 	// MarkDeleted makes tombstones of orders that the ERP no longer has, with a history entry each.
@@ -112,5 +115,18 @@ type CatalogueStore interface {
 type CursorStore interface {
 	// Cursor returns the zero Cursor for a model that was never synced.
 	Cursor(ctx context.Context, tenantID int64, model string) (store.Cursor, error)
-	SaveCursor(ctx context.Context, tenantID int64, model string, c store.Cursor) error
+	// AdvanceCursor notes that a model was synced as far as c says, and never takes anything back of what is noted. With a
+	// holder, it does nothing unless that holds the lease of the model, and says so with false.
+	AdvanceCursor(ctx context.Context, tenantID int64, model string, c store.Cursor, holder string) (bool, error)
+	// HoldSync takes a lease until a moment, or prolongs it. False while another holder has it.
+	HoldSync(ctx context.Context, tenantID int64, model string, lease store.SyncLease) (bool, error)
+	// LeaveSync gives a lease back, if holder has it.
+	LeaveSync(ctx context.Context, tenantID int64, model, holder string) error
+
+	// Backfill returns how far a full read has come; the zero Backfill if none is under way.
+	Backfill(ctx context.Context, tenantID int64) (store.Backfill, error)
+	// SaveBackfill notes how far a full read has come.
+	SaveBackfill(ctx context.Context, tenantID int64, b store.Backfill) error
+	// EndBackfill forgets a full read.
+	EndBackfill(ctx context.Context, tenantID int64) error
 }

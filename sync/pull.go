@@ -3,10 +3,12 @@ package ordersync
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
 	"ordergate/odoo"
+	"ordergate/order"
 	"ordergate/store"
 )
 
@@ -77,14 +79,20 @@ func (s *idSet) add(id int64) {
 	s.ids[id] = true
 }
 
-func (s *idSet) forget() {
+func (s *idSet) forget(r order.IDRange) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ids = nil
+	maps.DeleteFunc(s.ids, func(id int64, _ bool) bool { return id > r.After && (r.UpTo == 0 || id <= r.UpTo) })
 }
 
-func (s *idSet) count() int64 {
+func (s *idSet) count(r order.IDRange) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return int64(len(s.ids))
+	n := int64(0)
+	for id := range s.ids {
+		if id > r.After && (r.UpTo == 0 || id <= r.UpTo) {
+			n++
+		}
+	}
+	return n
 }

@@ -3,6 +3,7 @@ package ordersync
 import (
 	"context"
 
+	"ordergate/order"
 	"ordergate/store"
 )
 
@@ -40,7 +41,7 @@ type Archive interface {
 // and twice: the second time it finds nothing to do.
 func (s *Service) Reconcile(ctx context.Context, archive Archive, apply bool) (Difference, error) {
 	d := NewDifference(s.tenant.Name)
-	err := s.compare(ctx, func(c comparison) error {
+	err := s.compare(ctx, order.IDRange{}, func(c comparison) error {
 		for _, h := range c.heads {
 			if c.mirrored[h.ID].WriteDate.IsZero() {
 				d.Missing = append(d.Missing, h.ID)

@@ -22,33 +22,37 @@ const (
 func (s *Service) Run(ctx context.Context) {
 	var group errgroup.Group
 	group.Go(func() error {
-		s.every(ctx, s.cfg.SyncInterval, "sync", s.Sync)
+		s.keepSynced(ctx)
 		return nil
 	})
 	group.Go(func() error {
-		s.every(ctx, resolveInterval, "resolver", func(ctx context.Context) error {
+		s.every(ctx, always(resolveInterval), "resolver", func(ctx context.Context) error {
 			_, err := s.ResolveDue(ctx)
 			return err
 		})
 		return nil
 	})
 	group.Go(func() error {
-		s.every(ctx, resolveInterval, "queue", s.drainBacklog)
+		s.every(ctx, always(resolveInterval), "queue", s.drainBacklog)
 		return nil
 	})
 	group.Go(func() error {
-		s.every(ctx, purgeInterval, "purge", s.Purge)
+		s.every(ctx, always(purgeInterval), "purge", s.Purge)
 		return nil
 	})
 	group.Go(func() error {
-		s.every(ctx, measureInterval, "gauges", s.measure)
+		s.every(ctx, always(measureInterval), "gauges", s.measure)
 		return nil
 	})
 	_ = group.Wait() // the functions above return nil
 }
 
-// every runs work now and then again an interval after it ended.
-func (s *Service) every(ctx context.Context, interval time.Duration, what string, work func(context.Context) error) {
+func always(interval time.Duration) func() time.Duration {
+	return func() time.Duration { return interval }
+}
+
+// every runs work now, and again an interval after it ended.
+func (s *Service) every(ctx context.Context, interval func() time.Duration, what string, work func(context.Context) error) {
 	failing := false
 	for {
 		err := work(ctx)
@@ -62,32 +66,57 @@ func (s *Service) every(ctx context.Context, interval time.Duration, what string
 			s.log.InfoContext(ctx, "background work is well again", "work", what)
 			failing = false
 		}
-		if sleep(ctx, s.cfg.Jitter(interval)) != nil {
+		if sleep(ctx, s.cfg.Jitter(interval())) != nil {
 			return
 		}
 	}
+}
+
+// keepSynced syncs, as often as rounds says, while this process is the one to do so for the tenant.
+func (s *Service) keepSynced(ctx context.Context) {
+	s.every(ctx, s.pause, "sync", func(ctx context.Context) error {
+		_, err := s.runner.run(ctx, ordersModel, s.Sync)
+		return err
+	})
+	s.runner.leave(ordersModel)
+}
+
+func (s *Service) pause() time.Duration {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	return s.rounds.pause()
 }
 
 // Sync brings everything that changed in the ERP since the last time: products and customers first, which orders
 // name, then orders, then what was deleted. The first time, it reads everything. Trouble with one of them does not keep
 // the others from their turn: orders fetch what they miss.
 func (s *Service) Sync(ctx context.Context) error {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
 	return errors.Join(s.syncProducts(ctx), s.syncPartners(ctx), s.syncOrders(ctx))
 }
 
+// syncOrders makes one round. It needs syncing.
 func (s *Service) syncOrders(ctx context.Context) error {
 	cursor, err := s.mirror.Cursor(ctx, s.tenant.ID, ordersModel)
 	if err != nil {
 		return err
 	}
 	if !cursor.Complete {
-		return s.FullSync(ctx)
+		return s.FullSync(ctx, FullSyncOptions{})
 	}
-	began := s.now()
-	err = s.syncChanges(ctx)
+	began, found := s.now(), s.found.Load()
+	thorough := s.rounds.isThorough(began)
+	look := func() error { return s.syncRecent(ctx, began) }
+	if thorough {
+		look = func() error { return s.syncChanges(ctx) }
+	}
+	err = look()
 	s.metrics.observeSync("background", s.now().Sub(began), err)
 	if err != nil {
 		return err
 	}
-	return s.sweepIfCountsDiffer(ctx)
+	err = s.findDeleted(ctx)
+	s.rounds.ended(began, s.now().Sub(began), thorough, s.found.Load() != found)
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,7 +33,8 @@ type Config struct {
 	Freshness time.Duration
 	// ReadBudget bounds how long a listing waits for that. Default 2 s.
 	ReadBudget time.Duration
-	// SyncInterval is how often changes are brought in the background. Default 15 s.
+	// SyncInterval is how often changes are brought in the background: three times as often while there are some, a
+	// quarter as often while there are none. Default 15 s.
 	SyncInterval time.Duration
 	// PlaceBudget bounds how long a caller waits for its order to be placed, and how long one attempt may take. Default 25 s.
 	PlaceBudget time.Duration
@@ -69,6 +71,10 @@ type Service struct {
 
 	shared     sharedSync
 	impossible idSet
+	runner     runner
+	syncing    sync.Mutex   // held by the one sync at a time
+	rounds     rounds       // needs syncing
+	found      atomic.Int64 // orders in which a sync found something new
 
 	// life ends when Close is called; what outlives its request (a shared sync) runs under it and is counted in work.
 	life   context.Context
@@ -119,6 +125,8 @@ func New(cfg Config) (*Service, error) {
 	s.lanes = lanes{service: s, capacity: cfg.MaxQueue, pace: newPace(cfg.BatchSize, cfg.Lanes, cfg.PlaceBudget/5)}
 	s.leases = leases{service: s, until: map[string]time.Time{}}
 	s.backlog = backlog{most: int64(cfg.MaxBacklog)}
+	s.runner = runner{service: s, token: cfg.NewToken()}
+	s.rounds = rounds{interval: cfg.SyncInterval, limit: cfg.TransactionLimit}
 	s.metrics = newMetrics(cfg, &s.lanes)
 	return s, nil
 }

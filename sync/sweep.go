@@ -1,81 +1,88 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
-	"time"
 
 	"ordergate/odoo"
 	"ordergate/order"
-	"ordergate/store"
 )
 
-// FullSync reads every order of the ERP into the mirror, and marks those that the ERP no longer has. It can be run at
-// any time, beside everything else, and rebuilds a mirror that was dropped.
-func (s *Service) FullSync(ctx context.Context) error {
-	began, erpBegan := s.now(), s.erp.Now()
-	latest, err := s.sweep(ctx, func(order.Head, order.Head) bool { return true })
+// findDeleted looks for orders that were deleted in the ERP, which leave nothing behind that a cursor could find: the
+// number of orders tells. It looks at those that were there at the last round, because what is placed meanwhile is in one
+// of the two first.
+func (s *Service) findDeleted(ctx context.Context) error {
+	last, err := s.mirror.LastOrderID(ctx, s.tenant.ID)
 	if err != nil {
 		return err
 	}
-	cursor, err := s.mirror.Cursor(ctx, s.tenant.ID, ordersModel)
-	if err != nil {
-		return err
+	known := order.IDRange{UpTo: cmp.Or(s.rounds.upTo, last)}
+	s.rounds.upTo = last
+	if known.UpTo == 0 {
+		return nil // an empty mirror, of an ERP without orders
 	}
-	return s.mirror.SaveCursor(ctx, s.tenant.ID, ordersModel, store.Cursor{
-		WriteDate: advance(cursor.WriteDate, latest, erpBegan), SyncedAt: began, Complete: true,
-	})
+	return s.narrow(ctx, known)
 }
 
-// sweepIfCountsDiffer looks for orders that were deleted in the ERP, which leave nothing behind that a cursor could
-// find: the number of orders tells.
-func (s *Service) sweepIfCountsDiffer(ctx context.Context) error {
-	inMirror, err := s.mirror.CountOrders(ctx, s.tenant.ID)
+// narrow finds where in a range the ERP and the mirror hold different numbers of orders, by halving it, and brings the
+// mirror to the ERP's state there.
+func (s *Service) narrow(ctx context.Context, r order.IDRange) error {
+	inERP, inMirror, err := s.countBoth(ctx, r)
+	if err != nil || inERP == inMirror {
+		return err
+	}
+	s.log.InfoContext(ctx, "the mirror and the ERP hold different numbers of orders; looking for the difference",
+		"after", r.After, "up_to", r.UpTo, "erp", inERP, "mirror", inMirror)
+	return s.halve(ctx, r, inERP, inMirror)
+}
+
+func (s *Service) halve(ctx context.Context, r order.IDRange, inERP, inMirror int64) error {
+	if inERP == inMirror || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if max(inERP, inMirror) <= headPage || r.UpTo-r.After <= headPage {
+		return s.sweep(ctx, r)
+	}
+	middle := r.After + (r.UpTo-r.After)/2
+	lower, upper := order.IDRange{After: r.After, UpTo: middle}, order.IDRange{After: middle, UpTo: r.UpTo}
+	lowerInERP, lowerInMirror, err := s.countBoth(ctx, lower)
 	if err != nil {
 		return err
 	}
-	inERP, err := s.erp.CountOrders(ctx)
-	if err != nil || inERP == inMirror+s.impossible.count() {
+	if err := s.halve(ctx, lower, lowerInERP, lowerInMirror); err != nil {
 		return err
 	}
-	s.log.InfoContext(ctx, "the mirror and the ERP hold different numbers of orders; looking for the difference", "erp", inERP, "mirror", inMirror)
+	return s.halve(ctx, upper, inERP-lowerInERP, inMirror-lowerInMirror)
+}
+
+// countBoth counts the orders of a range that the ERP has and the mirror could hold, and those that it does hold.
+func (s *Service) countBoth(ctx context.Context, r order.IDRange) (inERP, inMirror int64, err error) {
+	if inMirror, err = s.mirror.CountOrders(ctx, s.tenant.ID, r); err != nil {
+		return 0, 0, err
+	}
+	inERP, err = s.erp.CountOrders(ctx, r)
+	return inERP - s.impossible.count(r), inMirror, err
+}
+
+// sweep compares every order of a range: it reads those that the mirror may lack something of, and makes tombstones of
+// those that only the mirror has.
+func (s *Service) sweep(ctx context.Context, r order.IDRange) error {
 	erpNow := s.erp.Now()
-	_, err = s.sweep(ctx, func(head, mirrored order.Head) bool {
-		return changed(head, mirrored, erpNow, s.cfg.TransactionLimit)
-	})
-	return err
-}
-
-// sweep reads those of the ERP's orders that wanted asks for, and makes tombstones of those that only the mirror has.
-// It returns the latest write_date seen.
-func (s *Service) sweep(ctx context.Context, wanted func(head, mirrored order.Head) bool) (latest time.Time, err error) {
-	total, err := s.erp.CountOrders(ctx)
-	if err != nil {
-		return latest, err
-	}
-	s.impossible.forget() // the walk meets those that remain
-	done := 0
-	err = s.compare(ctx, func(c comparison) error {
+	s.impossible.forget(r) // the walk meets those that remain
+	return s.compare(ctx, r, func(c comparison) error {
 		if _, err := s.bury(ctx, c.absent); err != nil {
 			return err
 		}
 		var ids []int64
 		for _, h := range c.heads {
-			latest = later(latest, h.WriteDate)
-			if wanted(h, c.mirrored[h.ID]) {
+			if changed(h, c.mirrored[h.ID], erpNow, s.cfg.TransactionLimit) {
 				ids = append(ids, h.ID)
 			}
 		}
-		skipped := len(c.heads) - len(ids)
-		err := s.mirrorOrders(ctx, ids, func(read int) { s.cfg.Progress("orders", done+skipped+read, int(total)) })
-		done += len(c.heads)
-		return err
+		return s.mirrorOrders(ctx, ids, nil)
 	})
-	if err == nil {
-		s.cfg.Progress("orders", done, done)
-	}
-	return latest, err
 }
 
 // comparison is what the two sides hold of one range of ids.
@@ -85,15 +92,15 @@ type comparison struct {
 	absent   []int64              // the mirror's, that the ERP did not list; it may have got them since
 }
 
-// compare walks the orders of both sides by rising id.
-func (s *Service) compare(ctx context.Context, visit func(comparison) error) error {
-	after := int64(0)
+// compare walks the orders of both sides, of a range, by rising id.
+func (s *Service) compare(ctx context.Context, r order.IDRange, visit func(comparison) error) error {
+	after := r.After
 	for {
-		heads, err := s.erp.OrderHeads(ctx, odoo.Page{AfterID: after, Limit: headPage})
+		heads, err := s.erp.OrderHeads(ctx, odoo.Page{AfterID: after, UpToID: r.UpTo, Limit: headPage})
 		if err != nil {
 			return err
 		}
-		last := int64(math.MaxInt64)
+		last := cmp.Or(r.UpTo, math.MaxInt64)
 		if len(heads) == headPage {
 			last = heads[len(heads)-1].ID
 		}
@@ -105,7 +112,7 @@ func (s *Service) compare(ctx context.Context, visit func(comparison) error) err
 		if c.mirrored, err = s.mirror.OrderHeads(ctx, s.tenant.ID, ids); err != nil {
 			return err
 		}
-		if c.absent, err = s.absentFrom(ctx, ids, after, last); err != nil {
+		if c.absent, err = s.absentFrom(ctx, ids, order.IDRange{After: after, UpTo: last}); err != nil {
 			return err
 		}
 		if err := visit(c); err != nil {
@@ -118,9 +125,10 @@ func (s *Service) compare(ctx context.Context, visit func(comparison) error) err
 	}
 }
 
-// absentFrom returns the mirror's ids in (after, last] that are not among ids, which are sorted.
-func (s *Service) absentFrom(ctx context.Context, ids []int64, after, last int64) ([]int64, error) {
+// absentFrom returns the mirror's ids of a range that are not among ids, which are sorted.
+func (s *Service) absentFrom(ctx context.Context, ids []int64, r order.IDRange) ([]int64, error) {
 	var absent []int64
+	after, last := r.After, cmp.Or(r.UpTo, math.MaxInt64)
 	for {
 		mirrored, err := s.mirror.OrderIDs(ctx, s.tenant.ID, after, headPage)
 		if err != nil {
@@ -147,6 +155,7 @@ func (s *Service) bury(ctx context.Context, ids []int64) ([]int64, error) {
 	}
 	n, err := s.mirror.MarkDeleted(ctx, s.tenant.ID, gone, "sync")
 	s.metrics.mirrored.WithLabelValues("deleted").Add(float64(n))
+	s.found.Add(n)
 	return gone, err
 }
 

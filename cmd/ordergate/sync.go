@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ordergate/store"
 	ordersync "ordergate/sync"
@@ -13,7 +14,23 @@ type syncCommand struct {
 	databaseFlags
 	tenantFlags
 	Tenant string `help:"The tenant; all of them if left out."`
-	Full   bool   `help:"Read every order again, not only what changed. Rebuilds a mirror that was dropped."`
+	Full   bool   `help:"Read every order again, not only what changed. Rebuilds a mirror that was dropped. One that was ended goes on where it stopped."`
+
+	Since       time.Time `format:"2006-01-02" placeholder:"DATE" help:"With --full: only orders that were written in the ERP since that day (UTC)."`
+	Connections int       `default:"2" help:"With --full: calls to the ERP at once, at most 16."`
+}
+
+// Validate refuses flags that would be without effect.
+func (c syncCommand) Validate() error {
+	switch {
+	case !c.Since.IsZero() && !c.Full:
+		return errors.New("--since goes with --full")
+	case c.Since.After(time.Now()):
+		return errors.New("--since lies in the future")
+	case c.Connections < 1 || c.Connections > 16:
+		return errors.New("--connections must be between 1 and 16")
+	}
+	return nil
 }
 
 // Run syncs once and returns.
@@ -24,10 +41,10 @@ func (c syncCommand) Run(ctx context.Context, term terminal) error {
 	}
 	defer db.Close()
 	err = eachTenant(ctx, db, c.tenantFlags, c.Tenant, term, func(s service) error {
-		if err := s.Sync(ctx); err != nil || !c.Full {
-			return err
+		if !c.Full {
+			return s.Sync(ctx)
 		}
-		return s.FullSync(ctx)
+		return s.FullSync(ctx, ordersync.FullSyncOptions{Since: c.Since, Connections: c.Connections})
 	})
 	if err != nil {
 		return err

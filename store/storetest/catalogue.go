@@ -167,24 +167,6 @@ var catalogueTests = map[string]func(t *testing.T, f fixture){
 		require.Len(t, page, 1)
 		require.EqualValues(t, 3, page[0].ERPPartnerID)
 	},
-
-	"CursorsAreKept": func(t *testing.T, f fixture) {
-		got, err := f.Cursor(t.Context(), f.tenant, "sale.order")
-		require.NoError(t, err)
-		require.Zero(t, got)
-		for _, c := range []store.Cursor{
-			{WriteDate: At(10, 0), SyncedAt: At(10, 1)}, {WriteDate: At(10, 0), SyncedAt: At(10, 1)},
-			{WriteDate: At(11, 0), SyncedAt: At(11, 1), Complete: true}, {SyncedAt: At(12, 0)},
-		} {
-			require.NoError(t, f.SaveCursor(t.Context(), f.tenant, "sale.order", c))
-			got, err = f.Cursor(t.Context(), f.tenant, "sale.order")
-			require.NoError(t, err)
-			require.Equal(t, c, got)
-		}
-		got, err = f.Cursor(t.Context(), f.tenant, "res.partner")
-		require.NoError(t, err)
-		require.Zero(t, got)
-	},
 }
 
 // normal spells list prices in the shortest way.

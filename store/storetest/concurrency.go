@@ -121,8 +121,15 @@ var concurrencyTests = map[string]func(t *testing.T, f fixture){
 			if err := f.UpsertCustomers(ctx, f.tenant, []order.Customer{customer(2, "b"), customer(1, "a")}); err != nil {
 				return err
 			}
-			return f.SaveCursor(ctx, f.tenant, "sale.order", store.Cursor{WriteDate: At(10, i)})
+			if err := f.SaveBackfill(ctx, f.tenant, store.Backfill{AfterID: int64(i), ERPBegan: At(10, i)}); err != nil {
+				return err
+			}
+			_, err := f.AdvanceCursor(ctx, f.tenant, "sale.order", store.Cursor{WriteDate: At(10, i)}, "")
+			return err
 		})
+		c, err := f.Cursor(t.Context(), f.tenant, "sale.order")
+		require.NoError(t, err)
+		require.Equal(t, At(10, contenders-1), c.WriteDate, "the latest of them, whoever came last")
 		require.EqualValues(t, 2, f.number(t, "SELECT COUNT(*) FROM customers WHERE tenant_id = ?", f.tenant))
 	},
 

@@ -110,7 +110,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			heads, err := f.OrderHeads(ctx, f.tenant, []int64{1})
 			return len(heads), err
 		},
-		"CountOrders": func(t *testing.T, f fixture) (any, error) { return f.CountOrders(ctx, f.tenant) },
+		"CountOrders": func(t *testing.T, f fixture) (any, error) { return f.CountOrders(ctx, f.tenant, order.IDRange{}) },
 		"OrderIDs":    func(t *testing.T, f fixture) (any, error) { return list(f.OrderIDs(ctx, f.tenant, 0, 10)) },
 		"MarkDeleted": func(t *testing.T, f fixture) (any, error) {
 			return f.MarkDeleted(ctx, f.tenant, []int64{1}, "sync")
@@ -153,10 +153,23 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			return list(f.ListCustomers(ctx, f.tenant, order.CatalogueFilter{Query: "u"}))
 		},
 		"Cursor": func(t *testing.T, f fixture) (any, error) { return f.Cursor(ctx, f.tenant, "sale.order") },
-		"SaveCursor": func(t *testing.T, f fixture) (any, error) {
-			return nil, f.SaveCursor(ctx, f.tenant, "sale.order", store.Cursor{WriteDate: At(23, 0)})
+		"AdvanceCursor": func(t *testing.T, f fixture) (any, error) {
+			return f.AdvanceCursor(ctx, f.tenant, "sale.order", store.Cursor{WriteDate: At(23, 0)}, "other")
 		},
-		"Keys": func(t *testing.T, f fixture) (any, error) { return list(f.Keys(ctx, f.tenant)) },
+		"HoldSync": func(t *testing.T, f fixture) (any, error) {
+			_, err := f.HoldSync(ctx, f.tenant, "sale.order", store.SyncLease{Holder: "me", Now: At(23, 0), Until: At(23, 1)})
+			return nil, err
+		},
+		"LeaveSync": func(t *testing.T, f fixture) (any, error) {
+			return nil, f.LeaveSync(ctx, f.tenant, "sale.order", "other")
+		},
+		"Backfill": func(t *testing.T, f fixture) (any, error) { return f.Backfill(ctx, f.tenant) },
+		"SaveBackfill": func(t *testing.T, f fixture) (any, error) {
+			return nil, f.SaveBackfill(ctx, f.tenant, store.Backfill{AfterID: 77, ERPBegan: At(23, 0)})
+		},
+		"EndBackfill": func(t *testing.T, f fixture) (any, error) { return nil, f.EndBackfill(ctx, f.tenant) },
+		"LastOrderID": func(t *testing.T, f fixture) (any, error) { return f.LastOrderID(ctx, f.tenant) },
+		"Keys":        func(t *testing.T, f fixture) (any, error) { return list(f.Keys(ctx, f.tenant)) },
 		"RevokeKey by name": func(t *testing.T, f fixture) (any, error) {
 			return nil, missing(f.RevokeKey(ctx, f.tenant, key.Name))
 		},
@@ -197,14 +210,18 @@ func (f fixture) populate(t *testing.T) order.APIKey {
 	t.Helper()
 	require.NoError(t, f.UpsertCustomers(t.Context(), f.tenant, []order.Customer{customer(9, "u-17")}))
 	require.NoError(t, f.UpsertProducts(t.Context(), f.tenant, []order.Product{product(31, "E-COM07")}))
-	require.NoError(t, f.SaveCursor(t.Context(), f.tenant, "sale.order", store.Cursor{WriteDate: At(10, 0)}))
+	_, err := f.AdvanceCursor(t.Context(), f.tenant, "sale.order", store.Cursor{WriteDate: At(10, 0)}, "")
+	require.NoError(t, err)
+	_, err = f.HoldSync(t.Context(), f.tenant, "sale.order", store.SyncLease{Holder: "other", Now: At(10, 0), Until: At(10, 1)})
+	require.NoError(t, err)
+	require.NoError(t, f.SaveBackfill(t.Context(), f.tenant, store.Backfill{AfterID: 7, ERPBegan: At(10, 0)}))
 	f.upsert(t, snapshot(1))
 	f.inserted(t, "k")
 	placed := f.inserted(t, "placed")
 	f.place(t, placed, snapshot(2))
 	f.queued(t, "waiting", "ref:u-17")
 	f.insert(t, "held", func(in *order.Intent) { in.State = order.Queued })
-	_, err := f.DB().ExecContext(t.Context(), `INSERT INTO dedupe_archive
+	_, err = f.DB().ExecContext(t.Context(), `INSERT INTO dedupe_archive
 		(tenant_id, run_id, table_name, row_id, reason, row_json, archived_at)
 		VALUES (?, 'r', 'orders', 8, 'no_erp_order_id', '{}', ?)`, f.tenant, At(10, 0))
 	require.NoError(t, err)

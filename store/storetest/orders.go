@@ -220,7 +220,7 @@ var orderTests = map[string]func(t *testing.T, f fixture){
 
 		require.False(t, f.order(t, 1).DeletedAt.IsZero())
 		require.Len(t, f.order(t, 1).Lines, 2)
-		total, err := f.CountOrders(t.Context(), f.tenant)
+		total, err := f.CountOrders(t.Context(), f.tenant, order.IDRange{})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, total)
 		ids, err := f.OrderIDs(t.Context(), f.tenant, 0, 10)

@@ -95,12 +95,12 @@ func (b *bundle) testLineHeads(t *testing.T) {
 }
 
 func (b *bundle) testFindAndCountOrders(t *testing.T) {
-	before, err := b.client.CountOrders(t.Context())
+	before, err := b.client.CountOrders(t.Context(), order.IDRange{})
 	require.NoError(t, err)
 	one, two := b.newOrder("find_1"), b.newOrder("find_2")
 	two.Reference = one.Reference
 	first, second := b.place(t, one), b.place(t, two)
-	after, err := b.client.CountOrders(t.Context())
+	after, err := b.client.CountOrders(t.Context(), order.IDRange{})
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, after, before+2)
 

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// SyncLeaseLasts is how long the lease of a background sync is given for. Who syncs for longer renews it.
+const SyncLeaseLasts = 30 * time.Second
+
+// SyncLease is what HoldSync takes; all of it must be set.
+type SyncLease struct {
+	Holder string
+	Now    time.Time // by the clock of this process
+	Until  time.Time
+}
+
+// syncLeaseRow is a row of sync_leases.
+type syncLeaseRow struct {
+	TenantID  int64  `gorm:"primaryKey;autoIncrement:false"`
+	Model     string `gorm:"primaryKey"`
+	Holder    string
+	HeldUntil time.Time
+}
+
+func (syncLeaseRow) TableName() string { return "sync_leases" }
+
+// HoldSync takes the lease of a model, or prolongs it. False while another holder has it: one that is over, or was
+// written by a wrong clock, keeps nobody out.
+func (s *Store) HoldSync(ctx context.Context, tenantID int64, model string, lease SyncLease) (held bool, err error) {
+	if lease.Holder == "" || lease.Now.IsZero() || lease.Until.IsZero() {
+		return false, errors.New("a lease needs a holder, the time and an end")
+	}
+	err = s.insertRace(ctx, "hold", "sync_leases", keyPrimary, func(tx *gorm.DB) error {
+		held = false
+		standing := syncLeaseRow{}
+		err := takeIfAny(s.forUpdate(tx).Where("tenant_id = ? AND model = ?", tenantID, model), &standing)
+		if err != nil {
+			return err
+		}
+		row := syncLeaseRow{TenantID: tenantID, Model: model, Holder: lease.Holder, HeldUntil: timestamp(lease.Until)}
+		if standing.Holder == "" {
+			held = true
+			return tx.Create(&row).Error
+		}
+		over := !standing.HeldUntil.After(lease.Now) || standing.HeldUntil.After(lease.Now.Add(SyncLeaseLasts+clockSlack))
+		if standing.Holder != lease.Holder && !over {
+			return nil
+		}
+		held = true
+		return tx.Model(&syncLeaseRow{}).Where("tenant_id = ? AND model = ?", tenantID, model).
+			Select("holder", "held_until").Updates(row).Error
+	})
+	return held, err
+}
+
+// LeaveSync gives a lease back, if holder has it.
+func (s *Store) LeaveSync(ctx context.Context, tenantID int64, model, holder string) error {
+	return s.transaction(ctx, "leave", "sync_leases", func(tx *gorm.DB) error {
+		return tx.Where("tenant_id = ? AND model = ? AND holder = ?", tenantID, model, holder).Delete(&syncLeaseRow{}).Error
+	})
+}
