@@ -13,19 +13,21 @@ import (
 
 // The steps that are written in Go, because plain SQL could not be run twice: ALTER TABLE fails on the second run.
 const (
-	dedupeStep  int64 = 5
-	ordersStep  int64 = 6
-	linesStep   int64 = 7
-	historyStep int64 = 8
-	intentsStep int64 = 15
+	dedupeStep    int64 = 5
+	ordersStep    int64 = 6
+	linesStep     int64 = 7
+	historyStep   int64 = 8
+	intentsStep   int64 = 15
+	documentsStep int64 = 17
 )
 
 var goStepNames = map[int64]string{
-	dedupeStep:  "dedupe",
-	ordersStep:  "orders_unique_erp_order",
-	linesStep:   "order_lines_complete",
-	historyStep: "order_history_complete",
-	intentsStep: "intents_queue",
+	dedupeStep:    "dedupe",
+	ordersStep:    "orders_unique_erp_order",
+	linesStep:     "order_lines_complete",
+	historyStep:   "order_history_complete",
+	intentsStep:   "intents_queue",
+	documentsStep: "order_documents",
 }
 
 // alteration brings a table that exists to its final shape.
@@ -46,6 +48,8 @@ var (
 		alter: "mysql/alter/order_history.sql"}
 	alterIntents = alteration{table: "intents", column: "customer", alter: "mysql/alter/intents.sql",
 		after: "mysql/alter/intents_after.sql"}
+	alterDocuments = alteration{table: "orders", column: "documents", alter: "mysql/alter/order_documents.sql"}
+	alterDone      = alteration{table: "order_lines", column: "delivered", alter: "mysql/alter/order_lines_done.sql"}
 )
 
 func goSteps(dialect Dialect) []*goose.Migration {
@@ -55,7 +59,8 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			goStepInTx(ordersStep, rebuildOrders),
 			goStepInTx(linesStep, doneByRebuild(alterLines)),
 			goStepInTx(historyStep, doneByRebuild(alterHistory)),
-			goStepInTx(intentsStep, queueIntents),
+			goStepInTx(intentsStep, alterOnSQLite(alterIntents, "sqlite/alter/intents.sql")),
+			goStepInTx(documentsStep, alterOnSQLite(alterDocuments, "sqlite/alter/order_documents.sql")),
 		}
 	}
 	return []*goose.Migration{
@@ -67,6 +72,12 @@ func goSteps(dialect Dialect) []*goose.Migration {
 		goStep(linesStep, alterLines.apply),
 		goStep(historyStep, alterHistory.apply),
 		goStep(intentsStep, alterIntents.apply),
+		goStep(documentsStep, func(ctx context.Context, db *sql.DB) error {
+			if err := alterDone.apply(ctx, db); err != nil {
+				return err
+			}
+			return alterDocuments.apply(ctx, db)
+		}),
 	}
 }
 
@@ -158,13 +169,15 @@ func doneByRebuild(a alteration) func(context.Context, *sql.Tx) error {
 	}
 }
 
-// queueIntents does on SQLite what alterIntents does on MySQL.
-func queueIntents(ctx context.Context, tx *sql.Tx) error {
-	done, err := columnExists(ctx, tx, SQLite, alterIntents.table, alterIntents.column)
-	if err != nil || done {
-		return err
+// alterOnSQLite runs the statements of a file, which do on SQLite what an alteration does on MySQL.
+func alterOnSQLite(a alteration, file string) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		done, err := columnExists(ctx, tx, SQLite, a.table, a.column)
+		if err != nil || done {
+			return err
+		}
+		return executeFile(ctx, tx, file)
 	}
-	return executeFile(ctx, tx, "sqlite/alter/intents.sql")
 }
 
 func dedupeInTx(ctx context.Context, tx *sql.Tx) error {

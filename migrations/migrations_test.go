@@ -16,7 +16,7 @@ import (
 	"ordergate/test/env"
 )
 
-const lastStep = 16
+const lastStep = 17
 
 func open(t *testing.T, dsn string) *store.Store {
 	t.Helper()

@@ -58,6 +58,7 @@ type Client struct {
 	clock      func() time.Time
 	currencies smallTable[currency]
 	units      smallTable[unit]
+	documents  documentCache
 	country    countryCache
 	decimals   precisionCache
 }

@@ -147,7 +147,8 @@ func (c *Client) CancelOrder(ctx context.Context, id int64) error {
 	return err
 }
 
-// Orders reads orders with their lines, by rising id; ids that do not exist or are not visible are left out.
+// Orders reads orders with their lines and documents, by rising id; ids that do not exist or are not visible are left out.
+// What changes between the calls that this takes is written after the answer that counts as the time of reading.
 func (c *Client) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -170,6 +171,13 @@ func (c *Client) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, err
 		return nil, err
 	}
 	slices.SortFunc(snapshots, func(a, b order.Snapshot) int { return cmp.Compare(a.ID, b.ID) })
+	if err := c.addDocuments(ctx, snapshots); err != nil {
+		return nil, err
+	}
+	for i := range snapshots {
+		s := &snapshots[i]
+		s.UpdatedAt = latest(latest(s.WriteDate, s.LinesWriteDate), s.DocumentsWriteDate)
+	}
 	return snapshots, nil
 }
 
@@ -181,7 +189,7 @@ var orderFields = []string{
 func lineFields(d dialect) []string {
 	return []string{
 		"product_id", "name", d.lineUnit, "product_uom_qty", "price_unit", "discount",
-		"price_subtotal", "price_tax", "price_total", "write_date", "display_type",
+		"price_subtotal", "price_tax", "price_total", "qty_delivered", "qty_invoiced", "write_date", "display_type",
 	}
 }
 
@@ -310,10 +318,6 @@ func (c *Client) snapshots(ctx context.Context, d dialect, read readOrders) ([]o
 		if err != nil {
 			return nil, err
 		}
-		s.UpdatedAt = s.WriteDate
-		if s.LinesWriteDate.After(s.UpdatedAt) {
-			s.UpdatedAt = s.LinesWriteDate
-		}
 		snapshots = append(snapshots, s)
 	}
 	return snapshots, nil
@@ -333,6 +337,8 @@ func (c *Client) addLines(ctx context.Context, s *order.Snapshot, d dialect, lin
 			Subtotal:     r.number("price_subtotal"),
 			Tax:          r.number("price_tax"),
 			Total:        r.number("price_total"),
+			Delivered:    r.number("qty_delivered"),
+			Invoiced:     r.number("qty_invoiced"),
 		}
 		written, display, unitID := r.moment("write_date"), r.text("display_type"), r.refID(d.lineUnit)
 		if r.err != nil {
@@ -343,9 +349,7 @@ func (c *Client) addLines(ctx context.Context, s *order.Snapshot, d dialect, lin
 			return err
 		}
 		l.UnitOfMeasure = string(unit)
-		if written.After(s.LinesWriteDate) {
-			s.LinesWriteDate = written
-		}
+		s.LinesWriteDate = latest(s.LinesWriteDate, written)
 		if display == "" {
 			s.Lines = append(s.Lines, l)
 		}

@@ -73,9 +73,13 @@ func (c *Client) readRaw(ctx context.Context, model string, ids []int64, fields 
 	return list, a, nil
 }
 
-// search returns up to limit ids, rising.
+// search returns up to limit ids, rising; all if limit is 0.
 func (c *Client) search(ctx context.Context, model string, d domain, limit int) ([]int64, error) {
-	a, err := c.execute(ctx, model, "search", []any{d}, map[string]any{"order": "id asc", "limit": limit})
+	kwargs := map[string]any{"order": "id asc"}
+	if limit > 0 {
+		kwargs["limit"] = limit
+	}
+	a, err := c.execute(ctx, model, "search", []any{d}, kwargs)
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,13 @@ type LineHead struct {
 	WriteDate time.Time
 }
 
+// DocumentHead tells that a delivery or an invoice was written, and of which orders it is.
+type DocumentHead struct {
+	ID        int64
+	OrderIDs  []int64
+	WriteDate time.Time
+}
+
 // Version is what Odoo says of itself.
 type Version struct {
 	Major int    // 14, 19

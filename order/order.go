@@ -37,9 +37,11 @@ type Order struct {
 	AmountTax        decimal.Decimal
 	AmountTotal      decimal.Decimal
 	Lines            []Line
+	Deliveries       []Delivery
+	Invoices         []Invoice
 	OrderedAt        time.Time // date_order
 	CreatedAt        time.Time // in the ERP
-	UpdatedAt        time.Time // in the ERP: the latest write to the order or one of its lines
+	UpdatedAt        time.Time // in the ERP: the latest write to the order, its lines, deliveries or invoices
 	DeletedAt        time.Time // zero, or when the mirror saw that the ERP no longer has it (tombstone)
 }
 
@@ -64,6 +66,8 @@ type Line struct {
 	Subtotal      decimal.Decimal // without tax
 	Tax           decimal.Decimal
 	Total         decimal.Decimal // with tax
+	Delivered     decimal.Decimal // of Quantity
+	Invoiced      decimal.Decimal // of Quantity
 }
 
 // Snapshot is an order as the ERP answered it once, with what is needed to tell which of two snapshots is newer.
@@ -72,7 +76,9 @@ type Snapshot struct {
 
 	WriteDate      time.Time // the order's own write_date; second precision, start of the writing transaction
 	LinesWriteDate time.Time // the latest write_date among its lines; zero without lines
-	ReadAt         time.Time // a moment, by the ERP's clock, before which everything committed is in this snapshot
+	// DocumentsWriteDate is the latest write_date among its deliveries and invoices; zero without any.
+	DocumentsWriteDate time.Time
+	ReadAt             time.Time // a moment, by the ERP's clock, before which everything committed is in this snapshot
 }
 
 // IDRange are the ids above After, up to UpTo. The zero IDRange is all of them.
@@ -86,5 +92,7 @@ type Head struct {
 	ID             int64
 	WriteDate      time.Time
 	LinesWriteDate time.Time
-	ReadAt         time.Time // as in Snapshot; only set on heads that come from the mirror
+	// DocumentsWriteDate is as in Snapshot.
+	DocumentsWriteDate time.Time
+	ReadAt             time.Time // as in Snapshot; only set on heads that come from the mirror
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 
 	"gorm.io/gorm"
@@ -21,8 +22,9 @@ type listedRow struct {
 	CustomerEmail sql.NullString
 }
 
-func (l listedRow) order(lines []order.Line) order.Order {
+func (l listedRow) order(lines []order.Line) (order.Order, error) {
 	r := l.Row
+	documents, err := r.documents()
 	return order.Order{
 		ID: r.ERPOrderID, Number: r.Number, Status: order.Status(r.Status),
 		Customer: order.Party{ERPPartnerID: r.ERPPartnerID, Ref: l.CustomerRef.String, Name: l.CustomerName.String,
@@ -30,9 +32,10 @@ func (l listedRow) order(lines []order.Line) order.Order {
 		Reference: r.Reference, Source: r.Source, Note: r.Note,
 		Currency: r.Currency, CurrencyDecimals: r.CurrencyDecimals,
 		AmountUntaxed: r.AmountUntaxed, AmountTax: r.AmountTax, AmountTotal: r.AmountTotal, Lines: lines,
+		Deliveries: documents.Deliveries, Invoices: documents.Invoices,
 		OrderedAt: r.OrderedAt.UTC(), CreatedAt: timeOf(r.ERPCreatedAt), UpdatedAt: timeOf(r.ERPUpdatedAt),
 		DeletedAt: timeOf(r.DeletedAt),
-	}
+	}, err
 }
 
 // Order returns one order with its lines, tombstones included. NotFound, code order_not_found, if the mirror does not
@@ -152,7 +155,7 @@ func withCustomers(db *gorm.DB, forceIndex string) *gorm.DB {
 	return db.Table("orders o" + forceIndex).
 		Select("o.id, o.erp_order_id, o.number, o.status, o.erp_partner_id, o.reference, o.source, o.note, o.currency," +
 			" o.currency_decimals, o.amount_untaxed, o.amount_tax, o.amount_total, o.ordered_at, o.erp_created_at," +
-			" o.erp_updated_at, o.digest, o.deleted_at," +
+			" o.erp_updated_at, o.documents, o.digest, o.deleted_at," +
 			" c.ref AS customer_ref, c.name AS customer_name, c.email AS customer_email").
 		Joins("LEFT JOIN customers c ON c.tenant_id = o.tenant_id AND c.erp_partner_id = o.erp_partner_id").
 		Where("o.write_date IS NOT NULL")
@@ -233,7 +236,9 @@ func assemble(
 	}
 	orders = make([]order.Order, len(rows))
 	for i, row := range rows {
-		orders[i] = row.order(lines[row.Row.ID])
+		if orders[i], err = row.order(lines[row.Row.ID]); err != nil {
+			return nil, false, fmt.Errorf("order %d: %w", row.Row.ERPOrderID, err)
+		}
 	}
 	return orders, false, nil
 }
@@ -258,7 +263,8 @@ func linesOf(db *gorm.DB, tenantID int64, rows []listedRow) (lines map[int64][]o
 			" COALESCE(l.sku, '') AS sku, COALESCE(l.name, '') AS name, COALESCE(l.unit_of_measure, '') AS unit_of_measure,"+
 			" COALESCE(l.quantity, 0) AS quantity, COALESCE(l.unit_price, 0) AS unit_price,"+
 			" COALESCE(l.discount, 0) AS discount, COALESCE(l.subtotal, 0) AS subtotal,"+
-			" COALESCE(l.tax, 0) AS tax, COALESCE(l.total, 0) AS total").
+			" COALESCE(l.tax, 0) AS tax, COALESCE(l.total, 0) AS total,"+
+			" COALESCE(l.delivered, 0) AS delivered, COALESCE(l.invoiced, 0) AS invoiced").
 		Joins("LEFT JOIN order_lines l ON l.order_id = o.id AND l.tenant_id = o.tenant_id").
 		Where("o.tenant_id = ? AND o.id IN ?", tenantID, ids).
 		Scan(&found).Error

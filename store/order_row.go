@@ -16,31 +16,33 @@ import (
 
 // orderRow is a row of orders.
 type orderRow struct {
-	ID               int64
-	TenantID         int64
-	ERPOrderID       int64 `gorm:"column:erp_order_id"`
-	Number           string
-	Status           string
-	ERPPartnerID     int64 `gorm:"column:erp_partner_id"`
-	Reference        string
-	Source           string
-	Note             string
-	Currency         string
-	CurrencyDecimals int
-	AmountUntaxed    decimal.Decimal
-	AmountTax        decimal.Decimal
-	AmountTotal      decimal.Decimal
-	OrderedAt        time.Time
-	SearchText       string       // what a listing's query is looked for in
-	ERPCreatedAt     sql.NullTime `gorm:"column:erp_created_at"`
-	ERPUpdatedAt     sql.NullTime `gorm:"column:erp_updated_at"`
-	WriteDate        sql.NullTime
-	LinesWriteDate   sql.NullTime
-	ReadAt           sql.NullTime
-	Digest           string // of all that the ERP said; equal digests mean equal content
-	DeletedAt        sql.NullTime
-	CreatedAt        time.Time
-	UpdatedAt        time.Time `gorm:"autoUpdateTime:false"`
+	ID                 int64
+	TenantID           int64
+	ERPOrderID         int64 `gorm:"column:erp_order_id"`
+	Number             string
+	Status             string
+	ERPPartnerID       int64 `gorm:"column:erp_partner_id"`
+	Reference          string
+	Source             string
+	Note               string
+	Currency           string
+	CurrencyDecimals   int
+	AmountUntaxed      decimal.Decimal
+	AmountTax          decimal.Decimal
+	AmountTotal        decimal.Decimal
+	OrderedAt          time.Time
+	SearchText         string       // what a listing's query is looked for in
+	ERPCreatedAt       sql.NullTime `gorm:"column:erp_created_at"`
+	ERPUpdatedAt       sql.NullTime `gorm:"column:erp_updated_at"`
+	WriteDate          sql.NullTime
+	LinesWriteDate     sql.NullTime
+	Documents          sql.NullString // JSON of documents; NULL: none
+	DocumentsWriteDate sql.NullTime
+	ReadAt             sql.NullTime
+	Digest             string // of all that the ERP said; equal digests mean equal content
+	DeletedAt          sql.NullTime
+	CreatedAt          time.Time
+	UpdatedAt          time.Time `gorm:"autoUpdateTime:false"`
 }
 
 func (orderRow) TableName() string { return "orders" }
@@ -62,6 +64,8 @@ type lineRow struct {
 	Subtotal      decimal.Decimal
 	Tax           decimal.Decimal
 	Total         decimal.Decimal
+	Delivered     decimal.Decimal
+	Invoiced      decimal.Decimal
 }
 
 func (lineRow) TableName() string { return "order_lines" }
@@ -70,8 +74,29 @@ func (r lineRow) line() order.Line {
 	return order.Line{
 		ERPLineID: r.ERPLineID, ERPProductID: r.ERPProductID, SKU: r.SKU, Name: r.Name, UnitOfMeasure: r.UnitOfMeasure,
 		Quantity: r.Quantity, UnitPrice: r.UnitPrice, Discount: r.Discount,
-		Subtotal: r.Subtotal, Tax: r.Tax, Total: r.Total,
+		Subtotal: r.Subtotal, Tax: r.Tax, Total: r.Total, Delivered: r.Delivered, Invoiced: r.Invoiced,
 	}
+}
+
+// documents is what the column of that name holds.
+type documents struct {
+	Deliveries []order.Delivery `json:"deliveries,omitempty"`
+	Invoices   []order.Invoice  `json:"invoices,omitempty"`
+}
+
+func documentsText(o order.Order) (sql.NullString, error) {
+	if len(o.Deliveries) == 0 && len(o.Invoices) == 0 {
+		return sql.NullString{}, nil
+	}
+	text, err := json.Marshal(documents{o.Deliveries, o.Invoices})
+	return sql.NullString{String: string(text), Valid: true}, err
+}
+
+func (r orderRow) documents() (d documents, err error) {
+	if r.Documents.Valid {
+		err = json.Unmarshal([]byte(r.Documents.String), &d)
+	}
+	return d, err
 }
 
 // arrival is a snapshot in the form of the rows that it becomes. Tenant, source and times of the row are not set yet.
@@ -89,7 +114,8 @@ func prepareSnapshot(s order.Snapshot) (arrival, error) {
 			AmountUntaxed: amount(s.AmountUntaxed), AmountTax: amount(s.AmountTax), AmountTotal: amount(s.AmountTotal),
 			OrderedAt: orderedAt(s), SearchText: searchText(s.Number, s.Reference),
 			ERPCreatedAt: nullTime(s.CreatedAt), ERPUpdatedAt: nullTime(s.UpdatedAt),
-			WriteDate: nullTime(s.WriteDate), LinesWriteDate: nullTime(s.LinesWriteDate), ReadAt: nullTime(s.ReadAt),
+			WriteDate: nullTime(s.WriteDate), LinesWriteDate: nullTime(s.LinesWriteDate),
+			DocumentsWriteDate: nullTime(s.DocumentsWriteDate), ReadAt: nullTime(s.ReadAt),
 		},
 		lines: make([]lineRow, len(s.Lines)),
 	}
@@ -98,8 +124,14 @@ func prepareSnapshot(s order.Snapshot) (arrival, error) {
 			Position: i, ERPLineID: l.ERPLineID, ERPProductID: l.ERPProductID, SKU: l.SKU, Name: l.Name,
 			UnitOfMeasure: l.UnitOfMeasure, Quantity: amount(l.Quantity), UnitPrice: amount(l.UnitPrice),
 			Discount: amount(l.Discount), Subtotal: amount(l.Subtotal), Tax: amount(l.Tax), Total: amount(l.Total),
+			Delivered: amount(l.Delivered), Invoiced: amount(l.Invoiced),
 		}
 	}
+	documents, err := documentsText(s.Order)
+	if err != nil {
+		return arrival{}, fmt.Errorf("encoding the documents of order %d: %w", s.ID, err)
+	}
+	a.order.Documents = documents
 	content := a.order
 	content.ReadAt = sql.NullTime{} // when it was read is no part of what was read
 	text, err := json.Marshal(struct {

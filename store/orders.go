@@ -17,14 +17,14 @@ func (s *Store) OrderHeads(ctx context.Context, tenantID int64, ids []int64) (ma
 	err := s.read(ctx, "read", "orders", func(db *gorm.DB) error {
 		for chunk := range slices.Chunk(ids, lookupIDs) {
 			var rows []orderRow
-			err := db.Select("erp_order_id", "write_date", "lines_write_date", "read_at").
+			err := db.Select("erp_order_id", "write_date", "lines_write_date", "documents_write_date", "read_at").
 				Where("tenant_id = ? AND erp_order_id IN ? AND deleted_at IS NULL", tenantID, chunk).Find(&rows).Error
 			if err != nil {
 				return err
 			}
 			for _, r := range rows {
 				heads[r.ERPOrderID] = order.Head{ID: r.ERPOrderID, WriteDate: timeOf(r.WriteDate),
-					LinesWriteDate: timeOf(r.LinesWriteDate), ReadAt: timeOf(r.ReadAt)}
+					LinesWriteDate: timeOf(r.LinesWriteDate), DocumentsWriteDate: timeOf(r.DocumentsWriteDate), ReadAt: timeOf(r.ReadAt)}
 			}
 		}
 		return nil

@@ -29,8 +29,8 @@ const (
 //
 // Three facts of Odoo shape it. write_date is the start of the writing transaction, so that a slow transaction commits
 // behind what a cursor has seen: the sync looks back by twice the longest transaction. Over RPC it has second precision,
-// so that an equal write_date does not prove an equal row: see changed. And a line may change without its order's
-// write_date moving: lines are looked at too. Pages run by id, because many rows may share one write_date.
+// so that an equal write_date does not prove an equal row: see changed. And a line, a delivery or an invoice may change
+// without the write_date of its order moving: they are looked at too. Pages run by id, because many rows may share one write_date.
 func (s *Service) syncChanges(ctx context.Context) error {
 	cursor, err := s.mirror.Cursor(ctx, s.tenant.ID, ordersModel)
 	if err != nil {
@@ -99,10 +99,11 @@ func (s *Service) bringSince(ctx context.Context, since, erpNow time.Time) (late
 	return latest, s.mirrorOrders(ctx, ids, nil)
 }
 
-// changedHeads lists the orders that were written, or one of whose lines was, since a time.
+// changedHeads lists the orders that were written, or one of whose lines, deliveries or invoices was, since a time.
 func (s *Service) changedHeads(ctx context.Context, since time.Time) (map[int64]order.Head, time.Time, error) {
 	var orders []order.Head
 	var lines []odoo.LineHead
+	var deliveries, invoices []odoo.DocumentHead
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		orders, err = pages(groupCtx, since, s.erp.OrderHeads, func(h order.Head) int64 { return h.ID })
@@ -110,6 +111,14 @@ func (s *Service) changedHeads(ctx context.Context, since time.Time) (map[int64]
 	})
 	group.Go(func() (err error) {
 		lines, err = pages(groupCtx, since, s.erp.LineHeads, func(h odoo.LineHead) int64 { return h.ID })
+		return err
+	})
+	group.Go(func() (err error) {
+		deliveries, err = pages(groupCtx, since, s.erp.DeliveryHeads, func(h odoo.DocumentHead) int64 { return h.ID })
+		return err
+	})
+	group.Go(func() (err error) {
+		invoices, err = pages(groupCtx, since, s.erp.InvoiceHeads, func(h odoo.DocumentHead) int64 { return h.ID })
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -129,6 +138,15 @@ func (s *Service) changedHeads(ctx context.Context, since time.Time) (map[int64]
 		heads[l.OrderID] = h
 		latest = later(latest, l.WriteDate)
 	}
+	for _, d := range slices.Concat(deliveries, invoices) {
+		for _, id := range d.OrderIDs {
+			h := heads[id]
+			h.ID = id
+			h.DocumentsWriteDate = later(h.DocumentsWriteDate, d.WriteDate)
+			heads[id] = h
+		}
+		latest = later(latest, d.WriteDate)
+	}
 	return heads, latest, nil
 }
 
@@ -144,10 +162,10 @@ func changed(head, mirrored order.Head, erpNow time.Time, transactionLimit time.
 	if !head.WriteDate.IsZero() && !head.WriteDate.Equal(mirrored.WriteDate) {
 		return true
 	}
-	if head.LinesWriteDate.After(mirrored.LinesWriteDate) {
+	if head.LinesWriteDate.After(mirrored.LinesWriteDate) || head.DocumentsWriteDate.After(mirrored.DocumentsWriteDate) {
 		return true
 	}
-	written := later(head.WriteDate, head.LinesWriteDate)
+	written := later(later(head.WriteDate, head.LinesWriteDate), head.DocumentsWriteDate)
 	if mirrored.ReadAt.Before(written.Add(2 * time.Second)) {
 		return true
 	}

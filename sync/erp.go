@@ -32,6 +32,10 @@ type ERP interface {
 	OrderHeads(ctx context.Context, page odoo.Page) ([]order.Head, error)
 	// LineHeads lists order lines written since.
 	LineHeads(ctx context.Context, page odoo.Page) ([]odoo.LineHead, error)
+	// DeliveryHeads lists deliveries of orders written since.
+	DeliveryHeads(ctx context.Context, page odoo.Page) ([]odoo.DocumentHead, error)
+	// InvoiceHeads lists invoices and credit notes written since, with their orders, if they have any.
+	InvoiceHeads(ctx context.Context, page odoo.Page) ([]odoo.DocumentHead, error)
 	// CountOrders counts the orders of a range of ids.
 	CountOrders(ctx context.Context, r order.IDRange) (int64, error)
 	// FindOrders returns the ids of the orders that have this number (name), or, if it is empty, this reference.

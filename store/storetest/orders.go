@@ -26,7 +26,7 @@ func requireSameOrder(t *testing.T, want, got order.Order) {
 		texts := []string{o.AmountUntaxed.String(), o.AmountTax.String(), o.AmountTotal.String()}
 		for _, l := range o.Lines {
 			texts = append(texts, l.Quantity.String(), l.UnitPrice.String(), l.Discount.String(), l.Subtotal.String(),
-				l.Tax.String(), l.Total.String())
+				l.Tax.String(), l.Total.String(), l.Delivered.String(), l.Invoiced.String())
 		}
 		return texts
 	}
@@ -36,8 +36,8 @@ func requireSameOrder(t *testing.T, want, got order.Order) {
 		o.Lines = slices.Clone(o.Lines)
 		for i := range o.Lines {
 			l := &o.Lines[i]
-			l.Quantity, l.UnitPrice, l.Discount, l.Subtotal, l.Tax, l.Total =
-				dec("0"), dec("0"), dec("0"), dec("0"), dec("0"), dec("0")
+			l.Quantity, l.UnitPrice, l.Discount, l.Subtotal, l.Tax, l.Total, l.Delivered, l.Invoiced =
+				dec("0"), dec("0"), dec("0"), dec("0"), dec("0"), dec("0"), dec("0"), dec("0")
 		}
 		return o
 	}
@@ -59,6 +59,33 @@ var orderTests = map[string]func(t *testing.T, f fixture){
 		require.Equal(t, time.UTC, got.OrderedAt.Location())
 		require.Equal(t, time.UTC, got.UpdatedAt.Location())
 		require.Equal(t, []string{order.HistoryAppeared}, f.codes(t, 7))
+	},
+
+	"DocumentsComeBack": func(t *testing.T, f fixture) {
+		s := snapshot(7)
+		f.upsert(t, s)
+		require.Empty(t, f.order(t, 7).Deliveries)
+		s.Deliveries = []order.Delivery{
+			{ID: 3, Number: "WH/OUT/3", State: order.Delivered, Carrier: "Bird", Tracking: "🐦 1", ScheduledAt: At(11, 0), DoneAt: At(12, 0)},
+			{ID: 4, Number: "WH/OUT/4", State: order.Ready, BackorderOf: 3, ScheduledAt: At(13, 0)},
+		}
+		s.Invoices = []order.Invoice{{ID: 9, Number: "INV/9", State: order.Posted, Payment: "partial", Currency: "EUR",
+			AmountTotal: dec("48.16"), AmountDue: dec("8.16"), IssuedOn: "2026-03-14"}}
+		s.Lines[0].Delivered, s.Lines[0].Invoiced = dec("1.5"), dec("2")
+		s.DocumentsWriteDate, s.ReadAt = At(12, 30), At(12, 31)
+		require.Equal(t, store.Upserted{Updated: 1}, f.upsert(t, s), "only its documents changed")
+		got := f.order(t, 7)
+		require.Equal(t, s.Deliveries, got.Deliveries)
+		require.Equal(t, s.Invoices, got.Invoices)
+		require.Equal(t, "1.5", got.Lines[0].Delivered.String())
+		require.Equal(t, "2", got.Lines[0].Invoiced.String())
+		heads, err := f.OrderHeads(t.Context(), f.tenant, []int64{7})
+		require.NoError(t, err)
+		require.Equal(t, At(12, 30), heads[7].DocumentsWriteDate)
+
+		stale := snapshot(7)
+		require.Equal(t, store.Upserted{Older: 1}, f.upsert(t, stale), "what was read before they were made")
+		require.Len(t, f.order(t, 7).Deliveries, 2)
 	},
 
 	"AMissingOrderIsNotFound": func(t *testing.T, f fixture) {

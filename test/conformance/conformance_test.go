@@ -43,7 +43,8 @@ func startSandbox(t *testing.T, major int) conformance.Server {
 
 func server(s env.OdooServer) conformance.Server {
 	return conformance.Server{
-		Major: s.Major, URL: s.URL, Database: s.Database, User: s.User, Password: s.Password,
+		Documents: true,
+		Major:     s.Major, URL: s.URL, Database: s.Database, User: s.User, Password: s.Password,
 		AdminUser: s.AdminUser, AdminPassword: s.AdminPassword,
 	}
 }

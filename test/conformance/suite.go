@@ -24,6 +24,8 @@ type Server struct {
 
 	AdminUser     string
 	AdminPassword string
+
+	Documents bool // it has deliveries and invoices
 }
 
 // Run runs the whole suite against one server.
@@ -60,6 +62,9 @@ func Run(t *testing.T, s Server) {
 	t.Run("OrderHeads", b.testOrderHeads)
 	t.Run("LineHeads", b.testLineHeads)
 	t.Run("FindAndCountOrders", b.testFindAndCountOrders)
+	if s.Documents {
+		t.Run("Documents", b.testDocuments)
+	}
 
 	t.Run("ProductsBySKU", b.testProductsBySKU)
 	t.Run("ProductsArchivedAndUnsellable", b.testProductsArchivedAndUnsellable)

@@ -1,0 +1,3 @@
+ALTER TABLE order_lines
+    ADD delivered DECIMAL(28,6) NOT NULL DEFAULT 0,
+    ADD invoiced  DECIMAL(28,6) NOT NULL DEFAULT 0

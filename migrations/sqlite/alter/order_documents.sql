@@ -1,0 +1,4 @@
+ALTER TABLE orders ADD COLUMN documents TEXT NULL;
+ALTER TABLE orders ADD COLUMN documents_write_date DATETIME NULL;
+ALTER TABLE order_lines ADD COLUMN delivered TEXT NOT NULL DEFAULT '0';
+ALTER TABLE order_lines ADD COLUMN invoiced TEXT NOT NULL DEFAULT '0';

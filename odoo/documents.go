@@ -1,0 +1,323 @@
+package odoo
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"ordergate/order"
+)
+
+// documentModels are the models of documents that an Odoo has and that the gateway's user may read: they come with other
+// applications, or not at all.
+type documentModels struct {
+	deliveries bool
+	carriers   bool // of deliveries
+	invoices   bool
+}
+
+// documentCache remembers the documentModels of a session: another login may find another Odoo.
+type documentCache struct {
+	mu     sync.Mutex
+	of     *session
+	models documentModels
+}
+
+// documentModels asks which documents orders can have.
+func (c *Client) documentModels(ctx context.Context) (documentModels, error) {
+	s, err := c.sessionFor(ctx, "sale.order.fields_get")
+	if err != nil {
+		return documentModels{}, err
+	}
+	c.documents.mu.Lock()
+	known, models := c.documents.of == s, c.documents.models
+	c.documents.mu.Unlock()
+	if known {
+		return models, nil
+	}
+	ofOrders, err := c.fields(ctx, "sale.order", "picking_ids", "invoice_ids")
+	if err != nil {
+		return documentModels{}, err
+	}
+	models = documentModels{deliveries: ofOrders["picking_ids"], invoices: ofOrders["invoice_ids"]}
+	if models.deliveries {
+		if models.deliveries, err = c.mayRead(ctx, s.dialect, "stock.picking"); err != nil {
+			return documentModels{}, err
+		}
+	}
+	if models.deliveries {
+		ofDeliveries, err := c.fields(ctx, "stock.picking", "carrier_id", "carrier_tracking_ref")
+		if err != nil {
+			return documentModels{}, err
+		}
+		models.carriers = ofDeliveries["carrier_id"] && ofDeliveries["carrier_tracking_ref"]
+	}
+	if models.invoices {
+		if models.invoices, err = c.mayRead(ctx, s.dialect, "account.move"); err != nil {
+			return documentModels{}, err
+		}
+	}
+	c.documents.mu.Lock()
+	defer c.documents.mu.Unlock()
+	c.documents.of, c.documents.models = s, models
+	return models, nil
+}
+
+// fields reports which of the fields a model has.
+func (c *Client) fields(ctx context.Context, model string, names ...string) (map[string]bool, error) {
+	a, err := c.execute(ctx, model, "fields_get", []any{anySlice(names)}, map[string]any{"attributes": []any{"type"}})
+	if err != nil {
+		return nil, err
+	}
+	found, ok := a.value.(map[string]any)
+	if !ok {
+		err := badAnswer(fmt.Errorf("%T instead of fields", a.value))
+		named(err, model+".fields_get")
+		return nil, err
+	}
+	has := make(map[string]bool, len(names))
+	for _, name := range names {
+		_, has[name] = found[name]
+	}
+	return has, nil
+}
+
+func (c *Client) mayRead(ctx context.Context, d dialect, model string) (bool, error) {
+	method, args, kwargs := d.accessCheck("read")
+	a, err := c.execute(ctx, model, method, args, kwargs)
+	if err != nil {
+		return false, err
+	}
+	allowed, _ := a.value.(bool)
+	return allowed, nil
+}
+
+// addDocuments fills in the deliveries and invoices of those orders that can have some: what was never confirmed has none,
+// and that is most of what is read right after it was placed.
+func (c *Client) addDocuments(ctx context.Context, snapshots []order.Snapshot) error {
+	byID := map[int64]*order.Snapshot{}
+	for i := range snapshots {
+		if s := snapshots[i].Status; s != order.Draft && s != order.Sent {
+			byID[snapshots[i].ID] = &snapshots[i]
+		}
+	}
+	if len(byID) == 0 {
+		return nil
+	}
+	models, err := c.documentModels(ctx)
+	if err != nil {
+		return err
+	}
+	ids := slices.Sorted(maps.Keys(byID))
+	if models.deliveries {
+		if err := c.addDeliveries(ctx, models, ids, byID); err != nil {
+			return err
+		}
+	}
+	if models.invoices {
+		return c.addInvoices(ctx, ids, byID)
+	}
+	return nil
+}
+
+func (c *Client) addDeliveries(ctx context.Context, models documentModels, ids []int64, byID map[int64]*order.Snapshot) error {
+	fields := []string{"name", "state", "sale_id", "picking_type_code", "scheduled_date", "date_done", "backorder_id", "write_date"}
+	if models.carriers {
+		fields = append(fields, "carrier_id", "carrier_tracking_ref")
+	}
+	list, _, err := c.searchRead(ctx, query{model: "stock.picking", domain: idsIn("sale_id", ids), fields: fields})
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		r := &list[i]
+		d := order.Delivery{
+			ID: r.id(), Number: r.text("name"), State: deliveryState(r.text("state")), BackorderOf: r.refID("backorder_id"),
+			Return: r.text("picking_type_code") == "incoming", ScheduledAt: r.moment("scheduled_date"), DoneAt: r.moment("date_done"),
+		}
+		if models.carriers {
+			d.Carrier, d.Tracking = r.refName("carrier_id"), r.text("carrier_tracking_ref")
+		}
+		if s := byID[r.refID("sale_id")]; s != nil && r.err == nil {
+			s.Deliveries = append(s.Deliveries, d)
+			s.DocumentsWriteDate = latest(s.DocumentsWriteDate, r.moment("write_date"))
+		}
+	}
+	return firstError("stock.picking.search_read", list)
+}
+
+func deliveryState(state string) order.DocumentState {
+	switch state {
+	case "assigned":
+		return order.Ready
+	case "done":
+		return order.Delivered
+	case "cancel":
+		return order.DocumentCancelled
+	}
+	return order.Waiting // draft, waiting, confirmed
+}
+
+func (c *Client) addInvoices(ctx context.Context, ids []int64, byID map[int64]*order.Snapshot) error {
+	of, err := c.invoicesOf(ctx, ids)
+	if err != nil {
+		return err
+	}
+	wanted := map[int64]bool{}
+	for _, invoices := range of {
+		for _, id := range invoices {
+			wanted[id] = true
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	list, _, err := c.searchRead(ctx, query{model: "account.move", domain: idsIn("id", slices.Sorted(maps.Keys(wanted))),
+		fields: []string{"name", "state", "move_type", "payment_state", "currency_id", "amount_total", "amount_residual",
+			"invoice_date", "invoice_date_due", "write_date"}})
+	if err != nil {
+		return err
+	}
+	invoices := make(map[int64]order.Invoice, len(list))
+	written := make(map[int64]time.Time, len(list))
+	for i := range list {
+		r := &list[i]
+		id, currencyID := r.id(), r.refID("currency_id")
+		invoices[id] = order.Invoice{
+			ID: id, Number: invoiceNumber(r.text("name")), State: invoiceState(r.text("state")),
+			CreditNote: r.text("move_type") == "out_refund", Payment: cmp.Or(r.text("payment_state"), "not_paid"),
+			AmountTotal: r.number("amount_total").Abs(), AmountDue: r.number("amount_residual").Abs(),
+			IssuedOn: r.text("invoice_date"), DueOn: r.text("invoice_date_due"),
+		}
+		written[id] = r.moment("write_date")
+		if r.err != nil {
+			continue
+		}
+		money, err := c.currencyOf(ctx, currencyID)
+		if err != nil {
+			return err
+		}
+		in := invoices[id]
+		in.Currency = money.name
+		invoices[id] = in
+	}
+	for orderID, ids := range of {
+		for _, id := range slices.Sorted(slices.Values(ids)) {
+			if in, visible := invoices[id]; visible {
+				s := byID[orderID]
+				s.Invoices = append(s.Invoices, in)
+				s.DocumentsWriteDate = latest(s.DocumentsWriteDate, written[id])
+			}
+		}
+	}
+	return firstError("account.move.search_read", list)
+}
+
+// invoiceNumber is empty until an invoice has one: a draft is called "/", or, on Odoo 14, by what it may become.
+func invoiceNumber(name string) string {
+	if name == "/" {
+		return ""
+	}
+	return name
+}
+
+func invoiceState(state string) order.DocumentState {
+	switch state {
+	case "posted":
+		return order.Posted
+	case "cancel":
+		return order.DocumentCancelled
+	}
+	return order.Open
+}
+
+// invoicesOf returns the ids of the invoices of orders, by order.
+func (c *Client) invoicesOf(ctx context.Context, ids []int64) (map[int64][]int64, error) {
+	list, _, err := c.searchRead(ctx, query{model: "sale.order", domain: idsIn("id", ids), fields: []string{"invoice_ids"}})
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[int64][]int64, len(list))
+	for i := range list {
+		invoices, err := idList(list[i].values["invoice_ids"])
+		if err != nil {
+			named(err, "sale.order.search_read")
+			return nil, err
+		}
+		if len(invoices) > 0 {
+			of[list[i].id()] = invoices
+		}
+	}
+	return of, firstError("sale.order.search_read", list)
+}
+
+// DeliveryHeads lists deliveries written since, of orders; none where Odoo has no deliveries.
+func (c *Client) DeliveryHeads(ctx context.Context, page Page) ([]DocumentHead, error) {
+	models, err := c.documentModels(ctx)
+	if err != nil || !models.deliveries {
+		return nil, err
+	}
+	list, _, err := c.searchRead(ctx, query{model: "stock.picking",
+		domain: append(pageDomain(page, writtenSince), condition("sale_id", "!=", false)),
+		fields: []string{"sale_id", "write_date"}, limit: page.Limit})
+	if err != nil {
+		return nil, err
+	}
+	heads := make([]DocumentHead, len(list))
+	for i := range list {
+		heads[i] = DocumentHead{ID: list[i].id(), OrderIDs: []int64{list[i].refID("sale_id")}, WriteDate: list[i].moment("write_date")}
+	}
+	return heads, firstError("stock.picking.search_read", list)
+}
+
+// InvoiceHeads lists invoices and credit notes written since, with the orders that they are for; none where Odoo has no
+// invoices. Those of no order are listed too, because a page that is not full is the last one.
+func (c *Client) InvoiceHeads(ctx context.Context, page Page) ([]DocumentHead, error) {
+	models, err := c.documentModels(ctx)
+	if err != nil || !models.invoices {
+		return nil, err
+	}
+	list, _, err := c.searchRead(ctx, query{model: "account.move",
+		domain: append(pageDomain(page, writtenSince), condition("move_type", "in", []any{"out_invoice", "out_refund"})),
+		fields: []string{"write_date"}, limit: page.Limit})
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	heads := make([]DocumentHead, len(list))
+	position := make(map[int64]int, len(list))
+	ids := make([]int64, len(list))
+	for i := range list {
+		heads[i] = DocumentHead{ID: list[i].id(), WriteDate: list[i].moment("write_date")}
+		ids[i], position[heads[i].ID] = heads[i].ID, i
+	}
+	if err := firstError("account.move.search_read", list); err != nil {
+		return nil, err
+	}
+	orders, err := c.search(ctx, "sale.order", idsIn("invoice_ids", ids), 0)
+	if err != nil || len(orders) == 0 {
+		return heads, err
+	}
+	of, err := c.invoicesOf(ctx, orders)
+	if err != nil {
+		return nil, err
+	}
+	for _, orderID := range slices.Sorted(maps.Keys(of)) {
+		for _, invoice := range of[orderID] {
+			if i, changed := position[invoice]; changed {
+				heads[i].OrderIDs = append(heads[i].OrderIDs, orderID)
+			}
+		}
+	}
+	return heads, nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
