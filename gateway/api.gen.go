@@ -16,6 +16,30 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for DeliveryState.
+const (
+	DeliveryStateCancelled DeliveryState = "cancelled"
+	DeliveryStateDelivered DeliveryState = "delivered"
+	DeliveryStateReady     DeliveryState = "ready"
+	DeliveryStateWaiting   DeliveryState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the DeliveryState enum.
+func (e DeliveryState) Valid() bool {
+	switch e {
+	case DeliveryStateCancelled:
+		return true
+	case DeliveryStateDelivered:
+		return true
+	case DeliveryStateReady:
+		return true
+	case DeliveryStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -82,6 +106,27 @@ func (e IntentState) Valid() bool {
 	}
 }
 
+// Defines values for InvoiceState.
+const (
+	InvoiceStateCancelled InvoiceState = "cancelled"
+	InvoiceStateOpen      InvoiceState = "open"
+	InvoiceStatePosted    InvoiceState = "posted"
+)
+
+// Valid indicates whether the value is a known member of the InvoiceState enum.
+func (e InvoiceState) Valid() bool {
+	switch e {
+	case InvoiceStateCancelled:
+		return true
+	case InvoiceStateOpen:
+		return true
+	case InvoiceStatePosted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OrderStatus.
 const (
 	OrderStatusCancelled OrderStatus = "cancelled"
@@ -103,6 +148,33 @@ func (e OrderStatus) Valid() bool {
 	case OrderStatusDraft:
 		return true
 	case OrderStatusSent:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrderSyncState.
+const (
+	OrderSyncStateDeleted OrderSyncState = "deleted"
+	OrderSyncStateDrifted OrderSyncState = "drifted"
+	OrderSyncStateInDoubt OrderSyncState = "in_doubt"
+	OrderSyncStateStale   OrderSyncState = "stale"
+	OrderSyncStateSynced  OrderSyncState = "synced"
+)
+
+// Valid indicates whether the value is a known member of the OrderSyncState enum.
+func (e OrderSyncState) Valid() bool {
+	switch e {
+	case OrderSyncStateDeleted:
+		return true
+	case OrderSyncStateDrifted:
+		return true
+	case OrderSyncStateInDoubt:
+		return true
+	case OrderSyncStateStale:
+		return true
+	case OrderSyncStateSynced:
 		return true
 	default:
 		return false
@@ -163,6 +235,24 @@ func (e ListIntentsParamsInDoubt) Valid() bool {
 	}
 }
 
+// Defines values for ListOrdersParamsSync.
+const (
+	ListOrdersParamsSyncDeleted ListOrdersParamsSync = "deleted"
+	ListOrdersParamsSyncDrifted ListOrdersParamsSync = "drifted"
+)
+
+// Valid indicates whether the value is a known member of the ListOrdersParamsSync enum.
+func (e ListOrdersParamsSync) Valid() bool {
+	switch e {
+	case ListOrdersParamsSyncDeleted:
+		return true
+	case ListOrdersParamsSyncDrifted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Address Where the order is to be delivered, if not to the customer's own address.
 type Address struct {
 	City string `json:"city"`
@@ -180,6 +270,18 @@ type Address struct {
 	Street  string  `json:"street"`
 	Street2 *string `json:"street2,omitempty"`
 	Zip     *string `json:"zip,omitempty"`
+}
+
+// ChangedLine defines model for ChangedLine.
+type ChangedLine struct {
+	Sent EditedLine `json:"sent"`
+	Now  EditedLine `json:"now"`
+}
+
+// ChangedText defines model for ChangedText.
+type ChangedText struct {
+	Sent *string `json:"sent"`
+	Now  *string `json:"now"`
 }
 
 // CheckResult defines model for CheckResult.
@@ -244,10 +346,63 @@ type CustomerRef struct {
 // Example: 19.90
 type Decimal = string
 
+// Delivery A transfer of goods, by rising id.
+type Delivery struct {
+	// ID An id of the ERP.
+	//
+	// Example: 4711
+	ID     ERPID  `json:"id"`
+	Number string `json:"number"`
+
+	// State `waiting` for goods or for another delivery, `ready` to go, `delivered` or `cancelled`.
+	State DeliveryState `json:"state"`
+
+	// Return From the customer back.
+	Return bool `json:"return"`
+
+	// BackorderOf The delivery that left this one over.
+	BackorderOf *int64  `json:"backorder_of"`
+	Carrier     *string `json:"carrier"`
+
+	// Tracking The tracking number.
+	Tracking    *string    `json:"tracking"`
+	ScheduledAt *time.Time `json:"scheduled_at"`
+	DoneAt      *time.Time `json:"done_at"`
+}
+
+// DeliveryState `waiting` for goods or for another delivery, `ready` to go, `delivered` or `cancelled`.
+type DeliveryState string
+
 // ERPID An id of the ERP.
 //
 // Example: 4711
 type ERPID = int64
+
+// EditedLine defines model for EditedLine.
+type EditedLine struct {
+	SKU *string `json:"sku"`
+
+	// Quantity A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Quantity Decimal `json:"quantity"`
+
+	// UnitPrice Null where it is not known what the price list said.
+	UnitPrice *string `json:"unit_price"`
+	Discount  *string `json:"discount"`
+}
+
+// Edits How an order in the ERP differs from what its caller sent: people edit orders there. The lines are matched by product.
+type Edits struct {
+	// Added Lines that were not sent.
+	Added []EditedLine `json:"added"`
+
+	// Removed Lines that are gone.
+	Removed     []EditedLine  `json:"removed"`
+	Changed     []ChangedLine `json:"changed"`
+	Reference   *ChangedText  `json:"reference"`
+	AmountTotal *ChangedText  `json:"amount_total"`
+}
 
 // Failure defines model for Failure.
 type Failure struct {
@@ -261,6 +416,18 @@ type Failure struct {
 type FieldError struct {
 	Field   string `json:"field"`
 	Message string `json:"message"`
+}
+
+// FullSync defines model for FullSync.
+type FullSync struct {
+	// Orders Read so far.
+	Orders int64 `json:"orders"`
+
+	// AfterID It goes on after this id.
+	AfterID int64 `json:"after_id"`
+
+	// Since Only orders written since.
+	Since *time.Time `json:"since"`
 }
 
 // Health defines model for Health.
@@ -285,7 +452,7 @@ type History struct {
 type HistoryEntry struct {
 	ID int64 `json:"id"`
 
-	// Code `placed`, `appeared`, `status_changed`, `confirm_refused`, `cancel_refused`, `deleted` or `restored`; more may come.
+	// Code `placed`, `appeared`, `status_changed`, `confirm_refused`, `cancel_refused`, `edited`, `deleted` or `restored`; more may come.
 	Code     string               `json:"code"`
 	Severity HistoryEntrySeverity `json:"severity"`
 
@@ -362,6 +529,42 @@ type IntentList struct {
 // the ERP.
 type IntentState string
 
+// Invoice An invoice or credit note, by rising id. Amounts are positive for both.
+type Invoice struct {
+	// ID An id of the ERP.
+	//
+	// Example: 4711
+	ID ERPID `json:"id"`
+
+	// Number Null until it has one.
+	Number *string `json:"number"`
+
+	// State `open` is a draft.
+	State      InvoiceState `json:"state"`
+	CreditNote bool         `json:"credit_note"`
+
+	// Payment What the ERP says: `not_paid`, `in_payment`, `partial`, `paid`, `reversed`; more may come.
+	Payment string `json:"payment"`
+
+	// Currency ISO 4217.
+	Currency string `json:"currency"`
+
+	// AmountTotal A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	AmountTotal Decimal `json:"amount_total"`
+
+	// AmountDue A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	AmountDue Decimal `json:"amount_due"`
+	IssuedOn  *string `json:"issued_on"`
+	DueOn     *string `json:"due_on"`
+}
+
+// InvoiceState `open` is a draft.
+type InvoiceState string
+
 // NewCustomer defines model for NewCustomer.
 type NewCustomer struct {
 	Email *string `json:"email,omitempty"`
@@ -421,11 +624,16 @@ type Order struct {
 	// CreatedAt When it was created in the ERP.
 	CreatedAt time.Time `json:"created_at"`
 
-	// UpdatedAt When it or one of its lines was last written in the ERP.
+	// UpdatedAt When it, one of its lines, deliveries or invoices was last written in the ERP.
 	UpdatedAt time.Time `json:"updated_at"`
 
 	// DeletedAt When it was seen to be gone from the ERP.
-	DeletedAt *time.Time `json:"deleted_at"`
+	DeletedAt  *time.Time `json:"deleted_at"`
+	Deliveries []Delivery `json:"deliveries"`
+	Invoices   []Invoice  `json:"invoices"`
+
+	// Edits How it differs from what was sent; null for an order that nobody sent through the gateway.
+	Edits *Edits `json:"edits"`
 }
 
 // OrderLine defines model for OrderLine.
@@ -470,6 +678,16 @@ type OrderLine struct {
 	//
 	// Example: 19.90
 	Total Decimal `json:"total"`
+
+	// QuantityDelivered A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	QuantityDelivered Decimal `json:"quantity_delivered"`
+
+	// QuantityInvoiced A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	QuantityInvoiced Decimal `json:"quantity_invoiced"`
 }
 
 // OrderList defines model for OrderList.
@@ -529,6 +747,25 @@ type OrderRequestLine struct {
 // a sales order that is locked. `cancelled`.
 type OrderStatus string
 
+// OrderSync How what is said of one order relates to the ERP.
+type OrderSync struct {
+	// State `synced`: as the ERP has it, and as it was sent. `stale`: the mirror could not be brought within its freshness
+	// bound. `in_doubt`: something of it is under way in the ERP with an unknown outcome. `drifted`: as the ERP has
+	// it, and edited there since it was sent; see `edits`. `deleted`: gone from the ERP.
+	State OrderSyncState `json:"state"`
+
+	// SyncedAt As in SyncStatus.
+	SyncedAt *time.Time `json:"synced_at"`
+
+	// Reason Why it is not `synced`.
+	Reason *string `json:"reason"`
+}
+
+// OrderSyncState `synced`: as the ERP has it, and as it was sent. `stale`: the mirror could not be brought within its freshness
+// bound. `in_doubt`: something of it is under way in the ERP with an unknown outcome. `drifted`: as the ERP has
+// it, and edited there since it was sent; see `edits`. `deleted`: gone from the ERP.
+type OrderSyncState string
+
 // OrderWithSync defines model for OrderWithSync.
 type OrderWithSync struct {
 	// ID An id of the ERP.
@@ -578,14 +815,19 @@ type OrderWithSync struct {
 	// CreatedAt When it was created in the ERP.
 	CreatedAt time.Time `json:"created_at"`
 
-	// UpdatedAt When it or one of its lines was last written in the ERP.
+	// UpdatedAt When it, one of its lines, deliveries or invoices was last written in the ERP.
 	UpdatedAt time.Time `json:"updated_at"`
 
 	// DeletedAt When it was seen to be gone from the ERP.
-	DeletedAt *time.Time `json:"deleted_at"`
+	DeletedAt  *time.Time `json:"deleted_at"`
+	Deliveries []Delivery `json:"deliveries"`
+	Invoices   []Invoice  `json:"invoices"`
 
-	// Sync How old an answer from the mirror may be.
-	Sync SyncStatus `json:"sync"`
+	// Edits How it differs from what was sent; null for an order that nobody sent through the gateway.
+	Edits *Edits `json:"edits"`
+
+	// Sync How what is said of one order relates to the ERP.
+	Sync OrderSync `json:"sync"`
 }
 
 // Party defines model for Party.
@@ -674,6 +916,26 @@ type Readiness struct {
 // ReadinessStatus defines model for Readiness.Status.
 type ReadinessStatus string
 
+// SyncRequest Which orders to read from the ERP now. At most one member; without any, everything that changed.
+type SyncRequest struct {
+	// OrderID An id of the ERP.
+	//
+	// Example: 4711
+	OrderID *ERPID `json:"order_id,omitempty"`
+
+	// Customer The ref of a customer; its latest 1000 orders are read.
+	Customer *string `json:"customer,omitempty"`
+}
+
+// SyncResult defines model for SyncResult.
+type SyncResult struct {
+	// Orders Orders of which something new was found.
+	Orders int64 `json:"orders"`
+
+	// Sync How old an answer from the mirror may be.
+	Sync SyncStatus `json:"sync"`
+}
+
 // SyncStatus How old an answer from the mirror may be.
 type SyncStatus struct {
 	// State `stale` if the mirror could not be brought within its freshness bound.
@@ -688,6 +950,27 @@ type SyncStatus struct {
 
 // SyncStatusState `stale` if the mirror could not be brought within its freshness bound.
 type SyncStatusState string
+
+// TenantSync How the mirror relates to the ERP.
+type TenantSync struct {
+	// Sync How old an answer from the mirror may be.
+	Sync SyncStatus `json:"sync"`
+
+	// Orders Orders in the mirror, without deleted ones.
+	Orders int64 `json:"orders"`
+
+	// Edited Of these, those that are no longer as they were sent.
+	Edited int64 `json:"edited"`
+
+	// Deleted Orders that are gone from the ERP.
+	Deleted int64 `json:"deleted"`
+
+	// InDoubt Intents whose outcome is not known.
+	InDoubt int64 `json:"in_doubt"`
+
+	// FullSync A full read that is under way or was ended before its end.
+	FullSync *FullSync `json:"full_sync"`
+}
 
 // Cursor defines model for Cursor.
 type Cursor = string
@@ -831,6 +1114,12 @@ type ListOrdersParams struct {
 	// Status Orders with this status.
 	Status *OrderStatus `form:"status,omitempty" json:"status,omitempty"`
 
+	// Source Orders from this source; `odoo` for those that nobody sent through the gateway.
+	Source *string `form:"source,omitempty" json:"source,omitempty"`
+
+	// Sync Orders in this state: edited in the ERP since they were sent (`drifted`), or gone from there (`deleted`).
+	Sync *ListOrdersParamsSync `form:"sync,omitempty" json:"sync,omitempty"`
+
 	// Q Orders whose number or reference contains this.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
@@ -846,6 +1135,9 @@ type ListOrdersParams struct {
 	// Limit How many to a page; 50 if left out.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
+
+// ListOrdersParamsSync defines parameters for ListOrders.
+type ListOrdersParamsSync string
 
 // PlaceOrderParams defines parameters for PlaceOrder.
 type PlaceOrderParams struct {
@@ -879,6 +1171,9 @@ type CreateCustomerJSONRequestBody = NewCustomer
 
 // PlaceOrderJSONRequestBody defines body for PlaceOrder for application/json ContentType.
 type PlaceOrderJSONRequestBody = OrderRequest
+
+// StartSyncJSONRequestBody defines body for StartSync for application/json ContentType.
+type StartSyncJSONRequestBody = SyncRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -924,6 +1219,12 @@ type ServerInterface interface {
 	// ListProducts List products
 	// (GET /v1/products)
 	ListProducts(c *gin.Context, params ListProductsParams)
+	// GetSync How the mirror relates to the ERP
+	// (GET /v1/sync)
+	GetSync(c *gin.Context)
+	// StartSync Read orders from the ERP now
+	// (POST /v1/sync)
+	StartSync(c *gin.Context)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1233,6 +1534,22 @@ func (siw *ServerInterfaceWrapper) ListOrders(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", c.Request.URL.Query(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter source: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "sync" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sync", c.Request.URL.Query(), &params.Sync, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter sync: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	// ------------- Optional query parameter "q" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -1463,6 +1780,32 @@ func (siw *ServerInterfaceWrapper) ListProducts(c *gin.Context) {
 	siw.Handler.ListProducts(c, params)
 }
 
+// GetSync operation middleware
+func (siw *ServerInterfaceWrapper) GetSync(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSync(c)
+}
+
+// StartSync operation middleware
+func (siw *ServerInterfaceWrapper) StartSync(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartSync(c)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -1499,6 +1842,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.DELETE(options.BaseURL+"/v1/intents/:key", wrapper.CancelIntent)
 	router.GET(options.BaseURL+"/v1/intents/:key", wrapper.GetIntent)
 	router.POST(options.BaseURL+"/v1/intents/:key/retry", wrapper.RetryIntent)
+	router.GET(options.BaseURL+"/v1/sync", wrapper.GetSync)
+	router.POST(options.BaseURL+"/v1/sync", wrapper.StartSync)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts)
 	router.GET(options.BaseURL+"/v1/customers", wrapper.ListCustomers)
 	router.POST(options.BaseURL+"/v1/customers", wrapper.CreateCustomer)
@@ -3751,6 +4096,359 @@ func (response ListProducts503ApplicationProblemPlusJSONResponse) VisitListProdu
 	return err
 }
 
+type GetSyncRequestObject struct {
+}
+
+type GetSyncResponseObject interface {
+	VisitGetSyncResponse(w http.ResponseWriter) error
+}
+
+type GetSync200JSONResponse TenantSync
+
+func (response GetSync200JSONResponse) VisitGetSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSync400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSync400ApplicationProblemPlusJSONResponse) VisitGetSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSync401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSync401ApplicationProblemPlusJSONResponse) VisitGetSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSync403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetSync403ApplicationProblemPlusJSONResponse) VisitGetSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSync404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSync404ApplicationProblemPlusJSONResponse) VisitGetSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSync422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSync422ApplicationProblemPlusJSONResponse) VisitGetSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSync429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSync429ApplicationProblemPlusJSONResponse) VisitGetSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSync500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetSync500ApplicationProblemPlusJSONResponse) VisitGetSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSync503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSync503ApplicationProblemPlusJSONResponse) VisitGetSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSyncRequestObject struct {
+	Body *StartSyncJSONRequestBody
+}
+
+type StartSyncResponseObject interface {
+	VisitStartSyncResponse(w http.ResponseWriter) error
+}
+
+type StartSync200JSONResponse SyncResult
+
+func (response StartSync200JSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync400ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync401ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync403ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync404ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync408ApplicationProblemPlusJSONResponse struct {
+	BodyTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync408ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync413ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync415ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync422ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync429ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync500ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSync503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync503ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process alive
@@ -3795,6 +4493,12 @@ type StrictServerInterface interface {
 	// ListProducts List products
 	// (GET /v1/products)
 	ListProducts(ctx context.Context, request ListProductsRequestObject) (ListProductsResponseObject, error)
+	// GetSync How the mirror relates to the ERP
+	// (GET /v1/sync)
+	GetSync(ctx context.Context, request GetSyncRequestObject) (GetSyncResponseObject, error)
+	// StartSync Read orders from the ERP now
+	// (POST /v1/sync)
+	StartSync(ctx context.Context, request StartSyncRequestObject) (StartSyncResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -4244,6 +4948,72 @@ func (sh *strictHandler) ListProducts(ctx *gin.Context, params ListProductsParam
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListProductsResponseObject); ok {
 		if err := validResponse.VisitListProductsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSync operation middleware
+func (sh *strictHandler) GetSync(ctx *gin.Context) {
+	var request GetSyncRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSync(ctx, request.(GetSyncRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSync")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSyncResponseObject); ok {
+		if err := validResponse.VisitGetSyncResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartSync operation middleware
+func (sh *strictHandler) StartSync(ctx *gin.Context) {
+	var request StartSyncRequestObject
+
+	var body StartSyncJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartSync(ctx, request.(StartSyncRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartSync")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartSyncResponseObject); ok {
+		if err := validResponse.VisitStartSyncResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -109,8 +109,8 @@ func examples() map[string]example {
 		"unauthenticated": with(post(never), func(e *example) { e.secret = "og_wrong" }),
 		"forbidden":       {method: http.MethodGet, target: "/v1/customers", secret: customerSecret},
 		"not found": get("/v1/orders/4712", func(b *bench) {
-			b.service.order = func(context.Context, order.Caller, int64) (order.Order, order.SyncStatus, error) {
-				return order.Order{}, order.SyncStatus{}, order.Errorf(order.NotFound, "order_not_found", "No order 4712 exists.")
+			b.service.order = func(context.Context, order.Caller, int64) (order.Order, order.OrderSync, error) {
+				return order.Order{}, order.OrderSync{}, order.Errorf(order.NotFound, "order_not_found", "No order 4712 exists.")
 			}
 		}),
 		"too large": with(post(never), func(e *example) {

@@ -102,8 +102,8 @@ func (a *api) GetOrder(ctx context.Context, request GetOrderRequestObject) (GetO
 		ID: o.ID, Number: o.Number, Status: o.Status, Customer: o.Customer, Reference: o.Reference, Source: o.Source,
 		Note: o.Note, Currency: o.Currency, AmountUntaxed: o.AmountUntaxed, AmountTax: o.AmountTax,
 		AmountTotal: o.AmountTotal, Lines: o.Lines, OrderedAt: o.OrderedAt, CreatedAt: o.CreatedAt,
-		UpdatedAt: o.UpdatedAt, DeletedAt: o.DeletedAt,
-		Sync: renderSync(status),
+		UpdatedAt: o.UpdatedAt, DeletedAt: o.DeletedAt, Deliveries: o.Deliveries, Invoices: o.Invoices, Edits: o.Edits,
+		Sync: renderOrderSync(status),
 	}, nil
 }
 
@@ -183,6 +183,7 @@ func readOrderFilter(p ListOrdersParams) (order.Filter, error) {
 	filter := order.Filter{
 		CustomerRef: orNone(p.Customer), ERPPartnerID: orNone(p.ERPPartnerID),
 		Status: order.Status(orNone(p.Status)), Query: orNone(p.Q), Limit: pageSize(p.Limit),
+		Source: orNone(p.Source), Sync: order.OrderSyncState(orNone(p.Sync)),
 	}
 	var found []order.Violation
 	if p.Customer != nil && p.ERPPartnerID != nil {
@@ -223,7 +224,9 @@ func renderOrder(o order.Order) Order {
 		AmountUntaxed: amount(o.AmountUntaxed), AmountTax: amount(o.AmountTax), AmountTotal: amount(o.AmountTotal),
 		Lines:     make([]OrderLine, len(o.Lines)),
 		OrderedAt: utc(o.OrderedAt), CreatedAt: utc(o.CreatedAt), UpdatedAt: utc(o.UpdatedAt),
-		DeletedAt: utcOrNull(o.DeletedAt),
+		DeletedAt:  utcOrNull(o.DeletedAt),
+		Deliveries: renderDeliveries(o.Deliveries), Invoices: renderInvoices(o.Invoices, o.CurrencyDecimals),
+		Edits: renderEdits(o.Edits, o.CurrencyDecimals),
 	}
 	for i, l := range o.Lines {
 		rendered.Lines[i] = OrderLine{
@@ -231,6 +234,7 @@ func renderOrder(o order.Order) Order {
 			UnitOfMeasure: orNull(l.UnitOfMeasure), Quantity: order.FormatQuantity(l.Quantity),
 			UnitPrice: amount(l.UnitPrice), Discount: order.FormatQuantity(l.Discount),
 			Subtotal: amount(l.Subtotal), Tax: amount(l.Tax), Total: amount(l.Total),
+			QuantityDelivered: order.FormatQuantity(l.Delivered), QuantityInvoiced: order.FormatQuantity(l.Invoiced),
 		}
 	}
 	return rendered

@@ -43,9 +43,9 @@ func TestPlaceAnswers201WithTheOrder(t *testing.T) {
 		"currency": "EUR", "amount_untaxed": "39.80", "amount_tax": "8.358", "amount_total": "48.16",
 		"lines": [{"erp_line_id": 9120, "erp_product_id": 31, "sku": "E-COM07", "name": "Large Cabinet",
 			"unit_of_measure": "Units", "quantity": "2", "unit_price": "19.90", "discount": "0", "subtotal": "39.80",
-			"tax": "8.36", "total": "48.16"}],
+			"tax": "8.36", "total": "48.16", "quantity_delivered": "0", "quantity_invoiced": "0"}],
 		"ordered_at": "2026-11-21T09:30:00Z", "created_at": "2026-11-21T09:30:00Z", "updated_at": "2026-11-21T09:30:00Z",
-		"deleted_at": null
+		"deleted_at": null, "deliveries": [], "invoices": [], "edits": null
 	}`, string(a.body))
 }
 
@@ -266,13 +266,13 @@ func TestKeyInFlightIsCounted(t *testing.T) {
 func TestGetOrder(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.service.order = func(_ context.Context, _ order.Caller, id int64) (order.Order, order.SyncStatus, error) {
+	b.service.order = func(_ context.Context, _ order.Caller, id int64) (order.Order, order.OrderSync, error) {
 		if id != 4711 {
-			return order.Order{}, order.SyncStatus{}, order.Errorf(order.NotFound, "order_not_found", "No order %d exists.", id)
+			return order.Order{}, order.OrderSync{}, order.Errorf(order.NotFound, "order_not_found", "No order %d exists.", id)
 		}
 		o := cabinet()
 		o.Reference, o.Customer.Ref, o.Lines[0].SKU, o.DeletedAt = "", "", "", start
-		return o, order.SyncStatus{State: order.Stale, Reason: "The ERP cannot be reached."}, nil
+		return o, order.OrderSync{State: order.SyncStale, Reason: "The ERP cannot be reached."}, nil
 	}
 
 	a := b.get("/v1/orders/4711", customerSecret)

@@ -35,10 +35,6 @@ func utcOrNull(t time.Time) *time.Time {
 	return &shown
 }
 
-func renderSync(s order.SyncStatus) SyncStatus {
-	return SyncStatus{State: SyncStatusState(s.State), SyncedAt: utcOrNull(s.SyncedAt), Reason: orNull(s.Reason)}
-}
-
 func pageSize(limit *Limit) int {
 	if limit == nil {
 		return order.DefaultPageSize

@@ -133,8 +133,8 @@ func TestReadsThatFail(t *testing.T) {
 	b := newBench(t)
 	away := order.Errorf(order.Unavailable, "database_unavailable", "Away.")
 	b.service.orders = func(context.Context, order.Caller, order.Filter) (order.Listing, error) { return order.Listing{}, away }
-	b.service.order = func(context.Context, order.Caller, int64) (order.Order, order.SyncStatus, error) {
-		return order.Order{}, order.SyncStatus{}, away
+	b.service.order = func(context.Context, order.Caller, int64) (order.Order, order.OrderSync, error) {
+		return order.Order{}, order.OrderSync{}, away
 	}
 	b.service.history = func(context.Context, order.Caller, int64) ([]order.HistoryEntry, error) { return nil, away }
 	b.service.confirm = func(context.Context, order.Caller, int64) (order.Order, error) { return order.Order{}, away }
@@ -150,10 +150,15 @@ func TestReadsThatFail(t *testing.T) {
 	b.service.create = func(context.Context, order.Caller, order.CustomerRef) (order.Customer, bool, error) {
 		return order.Customer{}, false, away
 	}
-	for _, target := range []string{"/v1/orders", "/v1/orders/1", "/v1/orders/1/history", "/v1/intents", "/v1/intents/k", "/v1/products", "/v1/customers"} {
+	b.service.report = func(context.Context, order.Caller) (order.SyncReport, error) { return order.SyncReport{}, away }
+	b.service.syncNow = func(context.Context, order.Caller, order.SyncWish) (int, order.SyncStatus, error) {
+		return 0, order.SyncStatus{}, away
+	}
+	for _, target := range []string{"/v1/orders", "/v1/orders/1", "/v1/orders/1/history", "/v1/intents", "/v1/intents/k", "/v1/products", "/v1/customers", "/v1/sync"} {
 		b.get(target, portalSecret).requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	}
 	b.request(http.MethodPost, "/v1/orders/1/confirm", portalSecret, "").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
+	b.request(http.MethodPost, "/v1/sync", portalSecret, "{}").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	b.request(http.MethodPost, "/v1/intents/k/retry", portalSecret, "").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	b.request(http.MethodDelete, "/v1/intents/k", portalSecret, "").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	b.request(http.MethodPost, "/v1/customers", portalSecret, `{"ref":"a","name":"A"}`).send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")

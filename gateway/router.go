@@ -52,6 +52,8 @@ func operations(generated ServerInterfaceWrapper, metrics, openAPI, docs gin.Han
 		{method: http.MethodGet, path: "/v1/intents/{key}", roles: all, handler: generated.GetIntent},
 		{method: http.MethodPost, path: "/v1/intents/{key}/retry", roles: staff, handler: generated.RetryIntent},
 		{method: http.MethodDelete, path: "/v1/intents/{key}", roles: staff, handler: generated.CancelIntent},
+		{method: http.MethodGet, path: "/v1/sync", roles: staff, handler: generated.GetSync},
+		{method: http.MethodPost, path: "/v1/sync", roles: staff, handler: generated.StartSync},
 		{method: http.MethodGet, path: "/v1/products", roles: all, handler: generated.ListProducts},
 		{method: http.MethodGet, path: "/v1/customers", roles: staff, handler: generated.ListCustomers},
 		{method: http.MethodPost, path: "/v1/customers", roles: staff, handler: generated.CreateCustomer},

@@ -34,11 +34,16 @@ type Service interface {
 	// Orders returns a page of the orders that the caller may see.
 	Orders(ctx context.Context, caller order.Caller, f order.Filter) (order.Listing, error)
 	// Order returns one order, tombstones included. NotFound where there is none or it is somebody else's.
-	Order(ctx context.Context, caller order.Caller, id int64) (order.Order, order.SyncStatus, error)
+	Order(ctx context.Context, caller order.Caller, id int64) (order.Order, order.OrderSync, error)
 	// History returns an order's entries, oldest first. NotFound as for Order.
 	History(ctx context.Context, caller order.Caller, id int64) ([]order.HistoryEntry, error)
 	// Confirm confirms an order in the ERP and returns it as it then stands.
 	Confirm(ctx context.Context, caller order.Caller, id int64) (order.Order, error)
+
+	// SyncReport says how the mirror relates to the ERP.
+	SyncReport(ctx context.Context, caller order.Caller) (order.SyncReport, error)
+	// SyncNow reads what is wished for from the ERP, and returns in how many orders something new was found.
+	SyncNow(ctx context.Context, caller order.Caller, wish order.SyncWish) (found int, status order.SyncStatus, err error)
 
 	Products(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Product, order.SyncStatus, error)
 	Customers(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Customer, order.SyncStatus, error)

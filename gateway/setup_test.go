@@ -217,8 +217,10 @@ type fakeService struct {
 	retry    func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
 	cancel   func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
 	orders   func(ctx context.Context, caller order.Caller, f order.Filter) (order.Listing, error)
-	order    func(ctx context.Context, caller order.Caller, id int64) (order.Order, order.SyncStatus, error)
+	order    func(ctx context.Context, caller order.Caller, id int64) (order.Order, order.OrderSync, error)
 	history  func(ctx context.Context, caller order.Caller, id int64) ([]order.HistoryEntry, error)
+	report   func(ctx context.Context, caller order.Caller) (order.SyncReport, error)
+	syncNow  func(ctx context.Context, caller order.Caller, wish order.SyncWish) (int, order.SyncStatus, error)
 	confirm  func(ctx context.Context, caller order.Caller, id int64) (order.Order, error)
 	products func(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Product, order.SyncStatus, error)
 	list     func(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Customer, order.SyncStatus, error)
@@ -231,6 +233,14 @@ func (s *fakeService) Place(ctx context.Context, caller order.Caller, key string
 
 func (s *fakeService) Enqueue(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error) {
 	return s.enqueue(ctx, caller, key, req)
+}
+
+func (s *fakeService) SyncReport(ctx context.Context, caller order.Caller) (order.SyncReport, error) {
+	return s.report(ctx, caller)
+}
+
+func (s *fakeService) SyncNow(ctx context.Context, caller order.Caller, wish order.SyncWish) (int, order.SyncStatus, error) {
+	return s.syncNow(ctx, caller, wish)
 }
 
 func (s *fakeService) Intents(ctx context.Context, caller order.Caller, f order.IntentFilter) ([]order.Intent, error) {
@@ -253,7 +263,7 @@ func (s *fakeService) Orders(ctx context.Context, caller order.Caller, f order.F
 	return s.orders(ctx, caller, f)
 }
 
-func (s *fakeService) Order(ctx context.Context, caller order.Caller, id int64) (order.Order, order.SyncStatus, error) {
+func (s *fakeService) Order(ctx context.Context, caller order.Caller, id int64) (order.Order, order.OrderSync, error) {
 	return s.order(ctx, caller, id)
 }
 

@@ -399,6 +399,22 @@ func (c *Client) ExistingOrders(ctx context.Context, ids []int64) ([]int64, erro
 	return c.search(ctx, "sale.order", idsIn("id", ids), len(ids))
 }
 
+// OrdersOf returns the ids of a partner's latest orders, up to limit, by rising id.
+func (c *Client) OrdersOf(ctx context.Context, partnerID int64, limit int) ([]int64, error) {
+	a, err := c.execute(ctx, "sale.order", "search", []any{domain{condition("partner_id", "=", partnerID)}},
+		map[string]any{"order": "id desc", "limit": limit})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := idList(a.value)
+	if err != nil {
+		named(err, "sale.order.search")
+		return nil, err
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
 // maxFound bounds what FindOrders returns.
 const maxFound = 1000
 

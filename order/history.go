@@ -18,6 +18,7 @@ const (
 	HistoryStatusChanged  = "status_changed"  // From and To say what
 	HistoryConfirmRefused = "confirm_refused" // asked to confirm at placing, and the ERP would not
 	HistoryCancelRefused  = "cancel_refused"  // called off while in doubt, and the ERP would not cancel it
+	HistoryEdited         = "edited"          // the order is no longer, or again, as its caller sent it
 	HistoryDeleted        = "deleted"         // the ERP no longer has it
 	HistoryRestored       = "restored"        // it was marked deleted, and the ERP has it
 )

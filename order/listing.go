@@ -8,16 +8,18 @@ const (
 	MaxPageSize     = 200
 )
 
-// Filter selects orders of one tenant. Zero fields select everything; tombstones are never listed.
+// Filter selects orders of one tenant. Zero fields select everything but tombstones, which are listed for SyncDeleted only.
 type Filter struct {
 	CompanyID    int64  // the commercial partner whose orders, and whose contacts' orders, are visible; 0 for all
 	ERPPartnerID int64  // orders of this customer
 	CustomerRef  string // orders of the customer with this ref
 	Status       Status
-	Query        string    // substring of number or reference
-	From, To     time.Time // OrderedAt in [From, To)
-	Before       Position  // the last order of the previous page
-	Limit        int       // 1 to MaxPageSize
+	Source       string
+	Sync         OrderSyncState // SyncDrifted or SyncDeleted
+	Query        string         // substring of number or reference
+	From, To     time.Time      // OrderedAt in [From, To)
+	Before       Position       // the last order of the previous page
+	Limit        int            // 1 to MaxPageSize
 }
 
 // Position is a place in a listing, which runs from the latest OrderedAt to the earliest, and by falling id within one.

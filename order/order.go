@@ -42,7 +42,9 @@ type Order struct {
 	OrderedAt        time.Time // date_order
 	CreatedAt        time.Time // in the ERP
 	UpdatedAt        time.Time // in the ERP: the latest write to the order, its lines, deliveries or invoices
-	DeletedAt        time.Time // zero, or when the mirror saw that the ERP no longer has it (tombstone)
+	// Edits are how it differs from what its caller sent; nil for one that nobody sent through the gateway.
+	Edits     *Edits
+	DeletedAt time.Time // zero, or when the mirror saw that the ERP no longer has it (tombstone)
 }
 
 // Party is the customer of an order.

@@ -88,6 +88,7 @@ type Placed struct {
 	Source   string
 	Caller   string
 	Snapshot order.Snapshot
+	Original order.Original // what was sent
 	Entries  []order.HistoryEntry
 }
 

@@ -25,7 +25,14 @@ type listedRow struct {
 func (l listedRow) order(lines []order.Line) (order.Order, error) {
 	r := l.Row
 	documents, err := r.documents()
-	return order.Order{
+	if err != nil {
+		return order.Order{}, err
+	}
+	original, err := r.original()
+	if err != nil {
+		return order.Order{}, err
+	}
+	o := order.Order{
 		ID: r.ERPOrderID, Number: r.Number, Status: order.Status(r.Status),
 		Customer: order.Party{ERPPartnerID: r.ERPPartnerID, Ref: l.CustomerRef.String, Name: l.CustomerName.String,
 			Email: l.CustomerEmail.String},
@@ -35,7 +42,12 @@ func (l listedRow) order(lines []order.Line) (order.Order, error) {
 		Deliveries: documents.Deliveries, Invoices: documents.Invoices,
 		OrderedAt: r.OrderedAt.UTC(), CreatedAt: timeOf(r.ERPCreatedAt), UpdatedAt: timeOf(r.ERPUpdatedAt),
 		DeletedAt: timeOf(r.DeletedAt),
-	}, err
+	}
+	if original != nil {
+		edits := original.Compare(o)
+		o.Edits = &edits
+	}
+	return o, nil
 }
 
 // Order returns one order with its lines, tombstones included. NotFound, code order_not_found, if the mirror does not
@@ -111,11 +123,24 @@ func (s *Store) page(db *gorm.DB, tenantID int64, f order.Filter, limit int) ([]
 		index = "idx_orders_partner"
 	case len(partners) > 1:
 		index = "" // their orders are not in one place: the database weighs their number against the page's
+	case f.Sync == order.SyncDrifted:
+		index = "idx_orders_edited"
 	case f.Status != "":
 		index = "idx_orders_status"
 	}
 
-	q := withCustomers(db, s.forceIndex(index)).Where("o.tenant_id = ? AND o.deleted_at IS NULL", tenantID)
+	q := withCustomers(db, s.forceIndex(index)).Where("o.tenant_id = ?", tenantID)
+	switch f.Sync {
+	case order.SyncDeleted:
+		q = q.Where("o.deleted_at IS NOT NULL")
+	case order.SyncDrifted:
+		q = q.Where("o.deleted_at IS NULL AND o.edited = 1")
+	default:
+		q = q.Where("o.deleted_at IS NULL")
+	}
+	if f.Source != "" {
+		q = q.Where("o.source = ?", f.Source)
+	}
 	if !all {
 		q = q.Where("o.erp_partner_id IN ?", partners)
 	}
@@ -155,7 +180,7 @@ func withCustomers(db *gorm.DB, forceIndex string) *gorm.DB {
 	return db.Table("orders o" + forceIndex).
 		Select("o.id, o.erp_order_id, o.number, o.status, o.erp_partner_id, o.reference, o.source, o.note, o.currency," +
 			" o.currency_decimals, o.amount_untaxed, o.amount_tax, o.amount_total, o.ordered_at, o.erp_created_at," +
-			" o.erp_updated_at, o.documents, o.digest, o.deleted_at," +
+			" o.erp_updated_at, o.documents, o.original, o.digest, o.deleted_at," +
 			" c.ref AS customer_ref, c.name AS customer_name, c.email AS customer_email").
 		Joins("LEFT JOIN customers c ON c.tenant_id = o.tenant_id AND c.erp_partner_id = o.erp_partner_id").
 		Where("o.write_date IS NOT NULL")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -27,9 +28,10 @@ type upsert struct {
 
 // placement is what is known of an order because it was placed from here.
 type placement struct {
-	source  string
-	caller  string
-	entries []order.HistoryEntry // what its history says instead of "appeared"
+	source   string
+	caller   string
+	original order.Original
+	entries  []order.HistoryEntry // what its history says instead of "appeared"
 }
 
 // run takes the arrivals sorted by ERP id, one for each order.
@@ -48,9 +50,12 @@ func (u *upsert) run(arrivals []arrival) error {
 			continue
 		}
 		u.rowIDs[row.ERPOrderID] = row.ID
-		a.order.ID, a.order.Source = row.ID, row.Source
+		a.order.ID, a.order.Source, a.order.Original = row.ID, row.Source, row.Original
 		if p, placed := u.placements[row.ERPOrderID]; placed {
 			a.order.Source = p.source
+		}
+		if err := a.compareWithOriginal(); err != nil {
+			return err
 		}
 		switch u.judge(a, row) {
 		case newer:
@@ -86,7 +91,8 @@ func (u *upsert) standing(arrivals []arrival) (map[int64]orderRow, error) {
 	}
 	var rows []orderRow
 	err := u.store.forUpdate(u.tx).
-		Select("id", "erp_order_id", "status", "source", "write_date", "lines_write_date", "read_at", "digest", "deleted_at").
+		Select("id", "erp_order_id", "status", "source", "write_date", "lines_write_date", "read_at", "digest", "deleted_at",
+			"original", "edits").
 		Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, ids).
 		Order("erp_order_id").Find(&rows).Error
 	standing := make(map[int64]orderRow, len(rows))
@@ -131,6 +137,7 @@ func (u *upsert) noteChange(arriving, standing orderRow) {
 	if standing.Status != arriving.Status {
 		u.note(arriving, order.HistoryStatusChanged, standing.Status)
 	}
+	u.noteEdits(arriving, standing.Edits)
 }
 
 func (u *upsert) note(arriving orderRow, code, from string) {
@@ -151,15 +158,24 @@ func (u *upsert) create(created []arrival) error {
 	rows := make([]orderRow, len(created))
 	ids := make([]int64, len(created))
 	for i, a := range created {
-		rows[i], ids[i] = a.order, a.order.ERPOrderID
+		ids[i] = a.order.ERPOrderID
 	}
-	sources, err := u.sources(ids)
+	origins, err := u.origins(ids)
 	if err != nil {
 		return fmt.Errorf("reading who placed them: %w", err)
 	}
-	for i := range rows {
-		rows[i].TenantID, rows[i].Source = u.tenantID, sources[rows[i].ERPOrderID]
-		rows[i].CreatedAt, rows[i].UpdatedAt = u.now, u.now
+	for i := range created {
+		a := &created[i]
+		origin := origins[a.order.ERPOrderID]
+		a.order.TenantID, a.order.Source = u.tenantID, origin.source
+		a.order.CreatedAt, a.order.UpdatedAt = u.now, u.now
+		if a.order.Original, err = originalText(origin.original); err != nil {
+			return err
+		}
+		if err := a.compareWithOriginal(); err != nil {
+			return err
+		}
+		rows[i] = a.order
 	}
 	if err := u.tx.CreateInBatches(&rows, insertRows).Error; err != nil {
 		return fmt.Errorf("inserting: %w", err)
@@ -174,13 +190,14 @@ func (u *upsert) create(created []arrival) error {
 		if _, placed := u.placements[created[i].order.ERPOrderID]; !placed {
 			u.note(created[i].order, order.HistoryAppeared, "")
 		}
+		u.noteEdits(created[i].order, sql.NullString{})
 	}
 	return nil
 }
 
-// sources tells for each order who placed it. After the mirror was lost, the intents still know.
-func (u *upsert) sources(erpOrderIDs []int64) (map[int64]string, error) {
-	sources := make(map[int64]string, len(erpOrderIDs))
+// origins tells for each order who placed it, and what was sent. After the mirror was lost, the intents still know.
+func (u *upsert) origins(erpOrderIDs []int64) (map[int64]placement, error) {
+	origins := make(map[int64]placement, len(erpOrderIDs))
 	var others []int64
 	for _, id := range erpOrderIDs {
 		p, placed := u.placements[id]
@@ -188,18 +205,24 @@ func (u *upsert) sources(erpOrderIDs []int64) (map[int64]string, error) {
 			p.source = order.SourceERP
 			others = append(others, id)
 		}
-		sources[id] = p.source
+		origins[id] = p
 	}
 	if len(others) == 0 {
-		return sources, nil
+		return origins, nil
 	}
-	var placed []intentRow
-	err := u.tx.Select("erp_order_id", "source").
-		Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, others).Find(&placed).Error
-	for _, intent := range placed {
-		sources[intent.ERPOrderID.Int64] = intent.Source
+	var rows []intentRow
+	err := u.tx.Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, others).Find(&rows).Error
+	if err != nil {
+		return nil, err
 	}
-	return sources, err
+	for _, row := range rows {
+		p := placement{source: row.Source}
+		if in, err := row.intent(); err == nil && in.Result != nil {
+			p.original = order.NewOriginal(in.Request, in.Plan, *in.Result)
+		}
+		origins[row.ERPOrderID.Int64] = p
+	}
+	return origins, nil
 }
 
 // change overwrites what the ERP says of orders, and removes their old lines.
@@ -244,12 +267,9 @@ func (u *upsert) notePlacements(arrivals []arrival, standing map[int64]orderRow)
 		if !placed {
 			continue
 		}
-		row, known := standing[a.order.ERPOrderID]
-		if known && row.Source != p.source {
-			err := u.tx.Model(&orderRow{}).Where("id = ? AND tenant_id = ?", row.ID, u.tenantID).
-				Updates(map[string]any{"source": p.source, "updated_at": u.now}).Error
-			if err != nil {
-				return fmt.Errorf("setting the source: %w", err)
+		if row, known := standing[a.order.ERPOrderID]; known && (row.Source != p.source || !row.Original.Valid) {
+			if err := u.setOrigin(a, row, p); err != nil {
+				return fmt.Errorf("setting who placed it: %w", err)
 			}
 		}
 		for _, entry := range p.entries {
@@ -257,6 +277,26 @@ func (u *upsert) notePlacements(arrivals []arrival, standing map[int64]orderRow)
 		}
 	}
 	return nil
+}
+
+// setOrigin corrects an order that a sync brought before its placement was stored. If that sync saw a newer state, how this
+// differs from what was sent is found when it is read the next time: it then looks like another state.
+func (u *upsert) setOrigin(a arrival, standing orderRow, p placement) (err error) {
+	if a.order.Original, err = originalText(p.original); err != nil {
+		return err
+	}
+	a.order.ID = standing.ID
+	changes := map[string]any{"source": p.source, "original": a.order.Original, "updated_at": u.now}
+	if a.order.Digest != standing.Digest && compareAge(a.order, standing) < 0 {
+		changes["digest"] = ""
+	} else {
+		if err := a.compareWithOriginal(); err != nil {
+			return err
+		}
+		u.noteEdits(a.order, standing.Edits)
+		changes["edits"], changes["edited"] = a.order.Edits, a.order.Edited
+	}
+	return u.tx.Model(&orderRow{}).Where("id = ? AND tenant_id = ?", standing.ID, u.tenantID).Updates(changes).Error
 }
 
 func (u *upsert) insertLines(groups ...[]arrival) error {

@@ -38,6 +38,9 @@ type orderRow struct {
 	LinesWriteDate     sql.NullTime
 	Documents          sql.NullString // JSON of documents; NULL: none
 	DocumentsWriteDate sql.NullTime
+	Original           sql.NullString // JSON of order.Original; NULL: nobody sent it through the gateway
+	Edits              sql.NullString // how it differs from that, for people; NULL: not at all
+	Edited             bool           // there are Edits
 	ReadAt             sql.NullTime
 	Digest             string // of all that the ERP said; equal digests mean equal content
 	DeletedAt          sql.NullTime

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 
 	"gorm.io/gorm"
@@ -46,6 +47,29 @@ func (s *Store) CountOrders(ctx context.Context, tenantID int64, r order.IDRange
 		return query.Count(&n).Error
 	})
 	return n, err
+}
+
+// CountMirror counts orders for a SyncReport: Orders, Edited and Deleted.
+func (s *Store) CountMirror(ctx context.Context, tenantID int64) (order.SyncReport, error) {
+	var report order.SyncReport
+	err := s.read(ctx, "count", "orders", func(db *gorm.DB) error {
+		count := func(into *int64, condition string) error {
+			return db.Model(&orderRow{}).Where("tenant_id = ? AND "+condition, tenantID).Count(into).Error
+		}
+		return errors.Join(count(&report.Orders, "deleted_at IS NULL"), count(&report.Edited, "edited = 1 AND deleted_at IS NULL"),
+			count(&report.Deleted, "deleted_at IS NOT NULL"))
+	})
+	return report, err
+}
+
+// OrderInDoubt reports whether an intent of this order has no known outcome.
+func (s *Store) OrderInDoubt(ctx context.Context, tenantID, id int64) (bool, error) {
+	var n int64
+	err := s.read(ctx, "count", "intents", func(db *gorm.DB) error {
+		return db.Model(&intentRow{}).Where("tenant_id = ? AND erp_order_id = ? AND state IN ?", tenantID, id,
+			[]string{string(order.Sending), string(order.Parked)}).Count(&n).Error
+	})
+	return n > 0, err
 }
 
 // LastOrderID returns the highest id, tombstones included; 0 without orders.

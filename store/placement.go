@@ -81,7 +81,7 @@ func (s *Store) mirrorPlaced(tx *gorm.DB, tenantID int64, placed []Placed) error
 		snapshots[i] = p.Snapshot
 		of, twice := placements[p.Snapshot.ID]
 		if !twice {
-			of = placement{source: p.Source, caller: p.Caller}
+			of = placement{source: p.Source, caller: p.Caller, original: p.Original}
 		}
 		of.entries = append(of.entries, p.Entries...)
 		placements[p.Snapshot.ID] = of

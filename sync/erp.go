@@ -38,6 +38,8 @@ type ERP interface {
 	InvoiceHeads(ctx context.Context, page odoo.Page) ([]odoo.DocumentHead, error)
 	// CountOrders counts the orders of a range of ids.
 	CountOrders(ctx context.Context, r order.IDRange) (int64, error)
+	// OrdersOf returns the ids of a partner's latest orders, up to limit, by rising id.
+	OrdersOf(ctx context.Context, partnerID int64, limit int) ([]int64, error)
 	// FindOrders returns the ids of the orders that have this number (name), or, if it is empty, this reference.
 	FindOrders(ctx context.Context, number, reference string) ([]int64, error)
 

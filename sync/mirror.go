@@ -83,6 +83,10 @@ type OrderStore interface {
 	OrderHeads(ctx context.Context, tenantID int64, ids []int64) (map[int64]order.Head, error)
 	// CountOrders counts the orders of a range of ids, without tombstones.
 	CountOrders(ctx context.Context, tenantID int64, r order.IDRange) (int64, error)
+	// CountMirror counts orders for a SyncReport: Orders, Edited and Deleted.
+	CountMirror(ctx context.Context, tenantID int64) (order.SyncReport, error)
+	// OrderInDoubt reports whether an intent of this order has no known outcome.
+	OrderInDoubt(ctx context.Context, tenantID, id int64) (bool, error)
 	// LastOrderID returns the highest id, tombstones included; 0 without orders.
 	LastOrderID(ctx context.Context, tenantID int64) (int64, error)
 	// OrderIDs returns up to limit ids after afterID, rising, without tombstones.

@@ -27,13 +27,17 @@ func (s *Service) Orders(ctx context.Context, caller order.Caller, f order.Filte
 }
 
 // Order returns one order that the caller may see: from the mirror, or from the ERP if the mirror lacks it.
-func (s *Service) Order(ctx context.Context, caller order.Caller, id int64) (order.Order, order.SyncStatus, error) {
+func (s *Service) Order(ctx context.Context, caller order.Caller, id int64) (order.Order, order.OrderSync, error) {
 	status, err := s.freshen(ctx)
 	if err != nil {
-		return order.Order{}, status, err
+		return order.Order{}, order.OrderSync{}, err
 	}
 	o, err := s.visibleOrder(ctx, caller, id)
-	return o, status, err
+	if err != nil {
+		return order.Order{}, order.OrderSync{}, err
+	}
+	sync, err := s.orderSync(ctx, o, status)
+	return o, sync, err
 }
 
 // History returns the history of an order that the caller may see, oldest entry first.

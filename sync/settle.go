@@ -88,6 +88,7 @@ func (s *Service) storePlaced(ctx context.Context, token string, placed []*attem
 	for i, a := range placed {
 		rows[i] = store.Placed{
 			IntentID: a.in.ID, Source: a.in.Source, Caller: a.in.Caller, Snapshot: snapshots[i], Entries: a.entries,
+			Original: order.NewOriginal(a.in.Request, a.in.Plan, snapshots[i].Order),
 		}
 	}
 	return s.mirror.PlaceIntents(ctx, s.tenant.ID, token, rows)

@@ -167,9 +167,11 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		"SaveBackfill": func(t *testing.T, f fixture) (any, error) {
 			return nil, f.SaveBackfill(ctx, f.tenant, store.Backfill{AfterID: 77, ERPBegan: At(23, 0)})
 		},
-		"EndBackfill": func(t *testing.T, f fixture) (any, error) { return nil, f.EndBackfill(ctx, f.tenant) },
-		"LastOrderID": func(t *testing.T, f fixture) (any, error) { return f.LastOrderID(ctx, f.tenant) },
-		"Keys":        func(t *testing.T, f fixture) (any, error) { return list(f.Keys(ctx, f.tenant)) },
+		"EndBackfill":  func(t *testing.T, f fixture) (any, error) { return nil, f.EndBackfill(ctx, f.tenant) },
+		"LastOrderID":  func(t *testing.T, f fixture) (any, error) { return f.LastOrderID(ctx, f.tenant) },
+		"CountMirror":  func(t *testing.T, f fixture) (any, error) { return f.CountMirror(ctx, f.tenant) },
+		"OrderInDoubt": func(t *testing.T, f fixture) (any, error) { return f.OrderInDoubt(ctx, f.tenant, 1) },
+		"Keys":         func(t *testing.T, f fixture) (any, error) { return list(f.Keys(ctx, f.tenant)) },
 		"RevokeKey by name": func(t *testing.T, f fixture) (any, error) {
 			return nil, missing(f.RevokeKey(ctx, f.tenant, key.Name))
 		},

@@ -144,6 +144,6 @@ var placementTests = map[string]func(t *testing.T, f fixture){
 		f.upsert(t, snapshot(1), snapshot(2))
 		require.Equal(t, "portal", f.order(t, 1).Source)
 		require.Equal(t, order.SourceERP, f.order(t, 2).Source)
-		require.Equal(t, []string{order.HistoryAppeared}, f.codes(t, 1))
+		require.Equal(t, order.HistoryAppeared, f.codes(t, 1)[0])
 	},
 }

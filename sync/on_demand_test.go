@@ -1,0 +1,129 @@
+package ordersync_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ordergate/order"
+)
+
+func TestWhatPeopleEditIsShownBesideWhatWasSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.Sync(t.Context()))
+	placed, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
+	require.NoError(t, err)
+	_, sync, err := b.Order(t.Context(), portal, placed.Order.ID)
+	require.NoError(t, err)
+	require.Equal(t, order.SyncSynced, sync.State)
+	require.Empty(t, sync.Reason)
+
+	b.later(time.Minute)
+	b.people(t, "sale.order.line", "write", []any{placed.Order.Lines[0].ERPLineID}, map[string]any{"product_uom_qty": 7.0})
+	o, sync, err := b.Order(t.Context(), portal, placed.Order.ID)
+	require.NoError(t, err)
+	require.Equal(t, order.SyncDrifted, sync.State)
+	require.Contains(t, sync.Reason, "quantity 7 instead of")
+	require.Len(t, o.Edits.Changed, 1)
+	require.NotNil(t, o.Edits.AmountTotal)
+	history, err := b.History(t.Context(), portal, placed.Order.ID)
+	require.NoError(t, err)
+	last := history[len(history)-1]
+	require.Equal(t, order.HistoryEdited, last.Code)
+	require.Equal(t, order.Warning, last.Severity)
+	require.Equal(t, "sync", last.RecordedBy)
+
+	listing, err := b.Orders(t.Context(), operator, order.Filter{Sync: order.SyncDrifted})
+	require.NoError(t, err)
+	require.Len(t, listing.Orders, 1)
+	replay, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
+	require.NoError(t, err)
+	require.True(t, replay.Replayed)
+	require.False(t, replay.Order.Edits.Any(), "a replay is the answer of then")
+
+	b.people(t, "sale.order", "unlink", []any{placed.Order.ID})
+	b.later(time.Minute)
+	require.NoError(t, b.Sync(t.Context()))
+	_, sync, err = b.Order(t.Context(), portal, placed.Order.ID)
+	require.NoError(t, err)
+	require.Equal(t, order.SyncDeleted, sync.State)
+	report, err := b.SyncReport(t.Context(), operator)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, report.Deleted)
+	require.EqualValues(t, 0, report.Edited)
+	listing, err = b.Orders(t.Context(), operator, order.Filter{Sync: order.SyncDeleted})
+	require.NoError(t, err)
+	require.Len(t, listing.Orders, 1)
+}
+
+func TestOrdersOfNoSourceAreListedAsTheERPs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.Sync(t.Context()))
+	_, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
+	require.NoError(t, err)
+	own, err := b.Orders(t.Context(), operator, order.Filter{Source: "portal"})
+	require.NoError(t, err)
+	require.Len(t, own.Orders, 1)
+	others, err := b.Orders(t.Context(), operator, order.Filter{Source: order.SourceERP, Limit: 200})
+	require.NoError(t, err)
+	require.NotEmpty(t, others.Orders)
+	for _, o := range others.Orders {
+		require.Nil(t, o.Edits)
+	}
+}
+
+func TestSyncOnDemand(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	placed, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
+	require.NoError(t, err)
+	second, err := b.Place(t.Context(), portal, "k2", request("PO-2"))
+	require.NoError(t, err)
+	require.NoError(t, b.Sync(t.Context()))
+	b.later(time.Minute)
+	wish := order.SyncWish{OrderID: placed.Order.ID}
+	found, _, err := b.SyncNow(t.Context(), operator, wish)
+	require.NoError(t, err)
+	require.Zero(t, found)
+
+	b.people(t, "sale.order", "write", []any{placed.Order.ID}, map[string]any{"client_order_ref": "edited"})
+	found, _, err = b.SyncNow(t.Context(), operator, wish)
+	require.NoError(t, err)
+	require.Equal(t, 1, found)
+	o, err := b.db.Order(t.Context(), b.cfg.Tenant.ID, placed.Order.ID)
+	require.NoError(t, err)
+	require.Equal(t, "edited", o.Reference)
+
+	b.people(t, "sale.order", "write", []any{second.Order.ID}, map[string]any{"client_order_ref": "too"})
+	found, _, err = b.SyncNow(t.Context(), operator, order.SyncWish{CustomerRef: request("").Customer.Ref})
+	require.NoError(t, err)
+	require.Equal(t, 1, found)
+
+	b.people(t, "sale.order", "unlink", []any{placed.Order.ID})
+	found, _, err = b.SyncNow(t.Context(), operator, wish)
+	require.NoError(t, err)
+	require.Equal(t, 1, found)
+	o, err = b.db.Order(t.Context(), b.cfg.Tenant.ID, placed.Order.ID)
+	require.NoError(t, err)
+	require.False(t, o.DeletedAt.IsZero())
+
+	b.people(t, "sale.order", "write", []any{second.Order.ID}, map[string]any{"client_order_ref": "again"})
+	b.later(time.Second)
+	found, status, err := b.SyncNow(t.Context(), operator, order.SyncWish{})
+	require.NoError(t, err)
+	require.Positive(t, found)
+	require.Equal(t, order.Fresh, status.State)
+
+	_, _, err = b.SyncNow(t.Context(), operator, order.SyncWish{OrderID: 999_999})
+	requireKind(t, err, order.NotFound, "order_not_found")
+	_, _, err = b.SyncNow(t.Context(), operator, order.SyncWish{CustomerRef: "nobody"})
+	requireKind(t, err, order.NotFound, "customer_not_found")
+	_, _, err = b.SyncNow(t.Context(), order.Caller{Role: order.RoleCustomer, ERPPartnerID: 9}, wish)
+	requireKind(t, err, order.Forbidden, "role_forbidden")
+	b.down(t)
+	_, _, err = b.SyncNow(t.Context(), operator, wish)
+	requireKind(t, err, order.Unavailable, "erp_unavailable")
+}
