@@ -44,13 +44,13 @@ func takeIfAny(query *gorm.DB, row any) error {
 
 // AdvanceCursor notes that a model was synced as far as c says. What is noted already is never taken back: who was
 // halted and writes late does no harm, and a reader may note its sync beside the background's. With a holder it does
-// nothing unless that holds the lease of the model, and says so with false.
+// nothing unless that holds the lease of the background's sync, and says so with false.
 func (s *Store) AdvanceCursor(ctx context.Context, tenantID int64, model string, c Cursor, holder string) (advanced bool, err error) {
 	err = s.insertRace(ctx, "save", "sync_cursors", keyPrimary, func(tx *gorm.DB) error {
 		advanced = false
 		if holder != "" {
 			var lease syncLeaseRow
-			err := takeIfAny(s.forUpdate(tx).Where("tenant_id = ? AND model = ? AND holder = ?", tenantID, model, holder), &lease)
+			err := takeIfAny(s.forUpdate(tx).Where("tenant_id = ? AND name = ? AND holder = ?", tenantID, BackgroundSync, holder), &lease)
 			if err != nil || lease.Holder == "" {
 				return err
 			}

@@ -11,6 +11,12 @@ import (
 // SyncLeaseLasts is how long the lease of a background sync is given for. Who syncs for longer renews it.
 const SyncLeaseLasts = 30 * time.Second
 
+// The leases.
+const (
+	BackgroundSync = "background sync" // without it, no cursor is advanced in its holder's name
+	FullSync       = "full sync"
+)
+
 // SyncLease is what HoldSync takes; all of it must be set.
 type SyncLease struct {
 	Holder string
@@ -21,27 +27,27 @@ type SyncLease struct {
 // syncLeaseRow is a row of sync_leases.
 type syncLeaseRow struct {
 	TenantID  int64  `gorm:"primaryKey;autoIncrement:false"`
-	Model     string `gorm:"primaryKey"`
+	Name      string `gorm:"primaryKey"`
 	Holder    string
 	HeldUntil time.Time
 }
 
 func (syncLeaseRow) TableName() string { return "sync_leases" }
 
-// HoldSync takes the lease of a model, or prolongs it. False while another holder has it: one that is over, or was
+// HoldSync takes a lease, or prolongs it. False while another holder has it: one that is over, or was
 // written by a wrong clock, keeps nobody out.
-func (s *Store) HoldSync(ctx context.Context, tenantID int64, model string, lease SyncLease) (held bool, err error) {
+func (s *Store) HoldSync(ctx context.Context, tenantID int64, name string, lease SyncLease) (held bool, err error) {
 	if lease.Holder == "" || lease.Now.IsZero() || lease.Until.IsZero() {
 		return false, errors.New("a lease needs a holder, the time and an end")
 	}
 	err = s.insertRace(ctx, "hold", "sync_leases", keyPrimary, func(tx *gorm.DB) error {
 		held = false
 		standing := syncLeaseRow{}
-		err := takeIfAny(s.forUpdate(tx).Where("tenant_id = ? AND model = ?", tenantID, model), &standing)
+		err := takeIfAny(s.forUpdate(tx).Where("tenant_id = ? AND name = ?", tenantID, name), &standing)
 		if err != nil {
 			return err
 		}
-		row := syncLeaseRow{TenantID: tenantID, Model: model, Holder: lease.Holder, HeldUntil: timestamp(lease.Until)}
+		row := syncLeaseRow{TenantID: tenantID, Name: name, Holder: lease.Holder, HeldUntil: timestamp(lease.Until)}
 		if standing.Holder == "" {
 			held = true
 			return tx.Create(&row).Error
@@ -51,15 +57,15 @@ func (s *Store) HoldSync(ctx context.Context, tenantID int64, model string, leas
 			return nil
 		}
 		held = true
-		return tx.Model(&syncLeaseRow{}).Where("tenant_id = ? AND model = ?", tenantID, model).
+		return tx.Model(&syncLeaseRow{}).Where("tenant_id = ? AND name = ?", tenantID, name).
 			Select("holder", "held_until").Updates(row).Error
 	})
 	return held, err
 }
 
 // LeaveSync gives a lease back, if holder has it.
-func (s *Store) LeaveSync(ctx context.Context, tenantID int64, model, holder string) error {
+func (s *Store) LeaveSync(ctx context.Context, tenantID int64, name, holder string) error {
 	return s.transaction(ctx, "leave", "sync_leases", func(tx *gorm.DB) error {
-		return tx.Where("tenant_id = ? AND model = ? AND holder = ?", tenantID, model, holder).Delete(&syncLeaseRow{}).Error
+		return tx.Where("tenant_id = ? AND name = ? AND holder = ?", tenantID, name, holder).Delete(&syncLeaseRow{}).Error
 	})
 }

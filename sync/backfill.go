@@ -10,9 +10,6 @@ import (
 	"ordergate/store"
 )
 
-// backfillModel names the lease of a full read, which is not that of the background's sync: both run beside each other.
-const backfillModel = ordersModel + ":full"
-
 const (
 	backfillPage        = 5000 // orders between two notes of how far it has come
 	backfillConnections = 2
@@ -33,9 +30,9 @@ var ErrBackfillElsewhere = errors.New("another process reads all orders at this 
 // if it is asked for the same again; what was written meanwhile is brought by the sync of changes.
 func (s *Service) FullSync(ctx context.Context, options FullSyncOptions) error {
 	reader := runner{service: s, token: s.cfg.NewToken()}
-	ran, err := reader.run(ctx, backfillModel, func(ctx context.Context) error { return s.backfill(ctx, options) })
+	ran, err := reader.run(ctx, store.FullSync, func(ctx context.Context) error { return s.backfill(ctx, options) })
 	if ran {
-		reader.leave(backfillModel)
+		reader.leave(store.FullSync)
 	}
 	if err == nil && !ran {
 		return ErrBackfillElsewhere

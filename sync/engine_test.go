@@ -129,6 +129,10 @@ func TestOneProcessSyncsForAll(t *testing.T) {
 	require.Eventually(t, func() bool { return firstERP.heads.Load() > 5 }, 10*time.Second, 5*time.Millisecond)
 	secondCtx, endSecond := context.WithCancel(t.Context())
 	group.Go(func() { second.Run(secondCtx) })
+	require.Eventually(t, func() bool {
+		products, err := first.db.Cursor(t.Context(), first.cfg.Tenant.ID, "product.product")
+		return err == nil && products.Complete
+	}, 10*time.Second, 5*time.Millisecond, "the lease is that of all models")
 	before := firstERP.heads.Load()
 	require.Eventually(t, func() bool { return firstERP.heads.Load() > before+5 }, 10*time.Second, 5*time.Millisecond)
 	require.Zero(t, secondERP.heads.Load(), "two synced")

@@ -120,12 +120,12 @@ type CursorStore interface {
 	// Cursor returns the zero Cursor for a model that was never synced.
 	Cursor(ctx context.Context, tenantID int64, model string) (store.Cursor, error)
 	// AdvanceCursor notes that a model was synced as far as c says, and never takes anything back of what is noted. With a
-	// holder, it does nothing unless that holds the lease of the model, and says so with false.
+	// holder, it does nothing unless that holds the lease store.BackgroundSync, and says so with false.
 	AdvanceCursor(ctx context.Context, tenantID int64, model string, c store.Cursor, holder string) (bool, error)
 	// HoldSync takes a lease until a moment, or prolongs it. False while another holder has it.
-	HoldSync(ctx context.Context, tenantID int64, model string, lease store.SyncLease) (bool, error)
+	HoldSync(ctx context.Context, tenantID int64, name string, lease store.SyncLease) (bool, error)
 	// LeaveSync gives a lease back, if holder has it.
-	LeaveSync(ctx context.Context, tenantID int64, model, holder string) error
+	LeaveSync(ctx context.Context, tenantID int64, name, holder string) error
 
 	// Backfill returns how far a full read has come; the zero Backfill if none is under way.
 	Backfill(ctx context.Context, tenantID int64) (store.Backfill, error)

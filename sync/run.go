@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"ordergate/store"
 )
 
 const (
@@ -75,10 +77,10 @@ func (s *Service) every(ctx context.Context, interval func() time.Duration, what
 // keepSynced syncs, as often as rounds says, while this process is the one to do so for the tenant.
 func (s *Service) keepSynced(ctx context.Context) {
 	s.every(ctx, s.pause, "sync", func(ctx context.Context) error {
-		_, err := s.runner.run(ctx, ordersModel, s.Sync)
+		_, err := s.runner.run(ctx, store.BackgroundSync, s.Sync)
 		return err
 	})
-	s.runner.leave(ordersModel)
+	s.runner.leave(store.BackgroundSync)
 }
 
 func (s *Service) pause() time.Duration {

@@ -43,10 +43,10 @@ func (r *runner) setHeld(held bool) {
 	r.held = held
 }
 
-// run runs work if this process has the lease of a model, or gets it, and keeps it meanwhile; work's context ends if
+// run runs work if this process has a lease, or gets it, and keeps it meanwhile; work's context ends if
 // another process takes it. False if another one has it.
-func (r *runner) run(ctx context.Context, model string, work func(context.Context) error) (ran bool, err error) {
-	held, err := r.hold(ctx, model)
+func (r *runner) run(ctx context.Context, lease string, work func(context.Context) error) (ran bool, err error) {
+	held, err := r.hold(ctx, lease)
 	if err != nil || !held {
 		return false, err
 	}
@@ -60,7 +60,7 @@ func (r *runner) run(ctx context.Context, model string, work func(context.Contex
 	group.Go(func() error {
 		for sleep(renewalCtx, renewSyncLease) == nil {
 			// A database that does not answer for a moment takes nothing from anybody: the lease lasts for three attempts.
-			if held, err := r.hold(renewalCtx, model); err == nil && !held {
+			if held, err := r.hold(renewalCtx, lease); err == nil && !held {
 				end(errTakenOver)
 				return nil
 			}
@@ -73,18 +73,18 @@ func (r *runner) run(ctx context.Context, model string, work func(context.Contex
 	return true, err
 }
 
-func (r *runner) hold(ctx context.Context, model string) (bool, error) {
+func (r *runner) hold(ctx context.Context, lease string) (bool, error) {
 	now := r.service.now()
-	return r.service.mirror.HoldSync(ctx, r.service.tenant.ID, model, store.SyncLease{
+	return r.service.mirror.HoldSync(ctx, r.service.tenant.ID, lease, store.SyncLease{
 		Holder: r.token, Now: now, Until: now.Add(store.SyncLeaseLasts),
 	})
 }
 
 // leave gives a lease back, so that another process need not wait for its end.
-func (r *runner) leave(model string) {
+func (r *runner) leave(lease string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := r.service.mirror.LeaveSync(ctx, r.service.tenant.ID, model, r.token); err != nil {
+	if err := r.service.mirror.LeaveSync(ctx, r.service.tenant.ID, lease, r.token); err != nil {
 		r.service.log.WarnContext(ctx, "the lease of the sync could not be given back; it ends by itself", "error", err)
 	}
 }

@@ -1,11 +1,11 @@
 -- +goose Up
--- Who syncs a model of a tenant in the background, until when.
+-- Who has which work of a tenant to itself, until when.
 CREATE TABLE IF NOT EXISTS sync_leases (
     tenant_id  BIGINT         NOT NULL,
-    model      VARBINARY(255) NOT NULL,
+    name       VARBINARY(64)  NOT NULL,
     holder     VARBINARY(64)  NOT NULL,
     held_until DATETIME(6)    NOT NULL,
-    PRIMARY KEY (tenant_id, model)
+    PRIMARY KEY (tenant_id, name)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- How far a full read of a tenant's orders has come, so that it goes on after it was ended.

@@ -1,10 +1,10 @@
 -- +goose Up
 CREATE TABLE IF NOT EXISTS sync_leases (
     tenant_id  INTEGER  NOT NULL,
-    model      TEXT     NOT NULL,
+    name       TEXT     NOT NULL,
     holder     TEXT     NOT NULL,
     held_until DATETIME NOT NULL,
-    PRIMARY KEY (tenant_id, model)
+    PRIMARY KEY (tenant_id, name)
 );
 
 CREATE TABLE IF NOT EXISTS sync_backfills (

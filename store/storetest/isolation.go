@@ -157,11 +157,11 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			return f.AdvanceCursor(ctx, f.tenant, "sale.order", store.Cursor{WriteDate: At(23, 0)}, "other")
 		},
 		"HoldSync": func(t *testing.T, f fixture) (any, error) {
-			_, err := f.HoldSync(ctx, f.tenant, "sale.order", store.SyncLease{Holder: "me", Now: At(23, 0), Until: At(23, 1)})
+			_, err := f.HoldSync(ctx, f.tenant, store.BackgroundSync, store.SyncLease{Holder: "me", Now: At(23, 0), Until: At(23, 1)})
 			return nil, err
 		},
 		"LeaveSync": func(t *testing.T, f fixture) (any, error) {
-			return nil, f.LeaveSync(ctx, f.tenant, "sale.order", "other")
+			return nil, f.LeaveSync(ctx, f.tenant, store.BackgroundSync, "other")
 		},
 		"Backfill": func(t *testing.T, f fixture) (any, error) { return f.Backfill(ctx, f.tenant) },
 		"SaveBackfill": func(t *testing.T, f fixture) (any, error) {
@@ -214,7 +214,7 @@ func (f fixture) populate(t *testing.T) order.APIKey {
 	require.NoError(t, f.UpsertProducts(t.Context(), f.tenant, []order.Product{product(31, "E-COM07")}))
 	_, err := f.AdvanceCursor(t.Context(), f.tenant, "sale.order", store.Cursor{WriteDate: At(10, 0)}, "")
 	require.NoError(t, err)
-	_, err = f.HoldSync(t.Context(), f.tenant, "sale.order", store.SyncLease{Holder: "other", Now: At(10, 0), Until: At(10, 1)})
+	_, err = f.HoldSync(t.Context(), f.tenant, store.BackgroundSync, store.SyncLease{Holder: "other", Now: At(10, 0), Until: At(10, 1)})
 	require.NoError(t, err)
 	require.NoError(t, f.SaveBackfill(t.Context(), f.tenant, store.Backfill{AfterID: 7, ERPBegan: At(10, 0)}))
 	f.upsert(t, snapshot(1))

@@ -43,11 +43,11 @@ var syncTests = map[string]func(t *testing.T, f fixture){
 		require.False(t, f.hold(t, lease("a", At(10, 0).Add(55*time.Second))))
 		require.True(t, f.hold(t, lease("a", At(9, 0))), "it ends further in the future than leases last")
 
-		require.NoError(t, f.LeaveSync(t.Context(), f.tenant, "sale.order", "b"))
+		require.NoError(t, f.LeaveSync(t.Context(), f.tenant, store.BackgroundSync, "b"))
 		require.False(t, f.hold(t, lease("b", At(9, 0))), "who does not have it cannot give it back")
-		require.NoError(t, f.LeaveSync(t.Context(), f.tenant, "sale.order", "a"))
+		require.NoError(t, f.LeaveSync(t.Context(), f.tenant, store.BackgroundSync, "a"))
 		require.True(t, f.hold(t, lease("b", At(9, 0))))
-		_, err := f.HoldSync(t.Context(), f.tenant, "sale.order", store.SyncLease{})
+		_, err := f.HoldSync(t.Context(), f.tenant, store.BackgroundSync, store.SyncLease{})
 		require.ErrorContains(t, err, "a lease needs")
 	},
 
@@ -96,7 +96,7 @@ func (f fixture) advance(t *testing.T, c store.Cursor, holder string) bool {
 
 func (f fixture) hold(t *testing.T, lease store.SyncLease) bool {
 	t.Helper()
-	held, err := f.HoldSync(t.Context(), f.tenant, "sale.order", lease)
+	held, err := f.HoldSync(t.Context(), f.tenant, store.BackgroundSync, lease)
 	require.NoError(t, err)
 	return held
 }
