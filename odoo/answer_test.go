@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -34,6 +35,13 @@ func TestDecodeAnswer(t *testing.T) {
 		"nil":          {"<value><nil/></value>", nil},
 		"empty list":   {"<value><array><data>\n</data></array></value>", []any{}},
 		"list":         {"<value><array><data>\n<value><int>1</int></value>\n<value><string>x</string></value>\n</data></array></value>", []any{int64(1), "x"}},
+		"i4":           {"<value><i4>-2147483648</i4></value>", int64(math.MinInt32)},
+		"i8":           {"<value><i8>9223372036854775807</i8></value>", int64(math.MaxInt64)},
+		"true":         {"<value><boolean>1</boolean></value>", true},
+		"time":         {"<value><dateTime.iso8601>20260102T03:04:05</dateTime.iso8601></value>", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		"base64":       {"<value><base64>aGVsbG8=\n</base64></value>", "aGVsbG8=\n"},
+		"spaced tags":  {"<value >\r\n\t<int\t>1</int\n> </value >", int64(1)},
+		"a name twice": {"<value><struct><member><name>a</name><value><int>1</int></value></member><member><name>a</name><value><int>2</int></value></member></struct></value>", map[string]any{"a": int64(2)}},
 		"empty record": {"<value><struct>\n</struct></value>", map[string]any(nil)},
 		"record with empty text": {"<value><struct><member><name>a</name><value><string></string></value></member>" +
 			"<member><name>b</name><value><int>2</int></value></member></struct></value>", map[string]any{"a": nil, "b": int64(2)}},
@@ -89,6 +97,39 @@ func TestDecodeAnswerRefuses(t *testing.T) {
 		"no value":                "<methodResponse><params></params></methodResponse>",
 		"declaration without end": "<?xml version='1.0'",
 		"less-than in a text":     answered("<value><string>a < b</string></value>"),
+
+		// The reference takes these, and guesses what is meant.
+		"an empty number":          answered("<value><int></int></value>"),
+		"a self-closed number":     answered("<value><int/></value>"),
+		"an empty double":          answered("<value><double></double></value>"),
+		"an empty boolean":         answered("<value><boolean></boolean></value>"),
+		"a spelled-out boolean":    answered("<value><boolean>true</boolean></value>"),
+		"an empty unknown type":    answered("<value><float/></value>"),
+		"text before a type":       answered("<value>x<int>1</int></value>"),
+		"text after a type":        answered("<value><int>1</int>x</value>"),
+		"two types":                answered("<value><int>1</int><int>2</int></value>"),
+		"an element in a number":   answered("<value><int>1<b/></int></value>"),
+		"text in a list":           answered("<value><array><data>x</data></array></value>"),
+		"a list without data":      answered("<value><array></array></value>"),
+		"a self-closed list":       answered("<value><array/></value>"),
+		"a list of two data":       answered("<value><array><data></data><data></data></array></value>"),
+		"a list of no values":      answered("<value><array><data><int>1</int></data></array></value>"),
+		"text in a record":         answered("<value><struct>x</struct></value>"),
+		"a nameless member":        answered("<value><struct><member><name></name><value><int>1</int></value></member></struct></value>"),
+		"a member without value":   answered("<value><struct><member><name>a</name></member></struct></value>"),
+		"a member of two values":   answered("<value><struct><member><name>a</name><value><int>1</int></value><value><int>1</int></value></member></struct></value>"),
+		"a value before its name":  answered("<value><struct><member><value><int>1</int></value><name>a</name></member></struct></value>"),
+		"a nil with text":          answered("<value><nil>x</nil></value>"),
+		"two values":               answered("<value><int>1</int></value><value><int>1</int></value>"),
+		"two params":               answered("<value><int>1</int></value></param><param><value><int>1</int></value>"),
+		"params and a fault":       "<methodResponse><params><param><value><int>1</int></value></param></params><fault></fault></methodResponse>",
+		"another frame":            "<methodResponse><params><x><value><int>1</int></value></x></params></methodResponse>",
+		"a self-closed answer":     "<methodResponse/>",
+		"self-closed params":       "<methodResponse><params/></methodResponse>",
+		"a name space":             "<x:methodResponse></x:methodResponse>",
+		"hard spaces after":        answered("<value><int>1</int></value>") + "\u00a0",
+		"a time that is none":      answered("<value><dateTime.iso8601>yesterday</dateTime.iso8601></value>"),
+		"a number that is too big": answered("<value><int>9223372036854775808</int></value>"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

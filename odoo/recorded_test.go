@@ -12,20 +12,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kolo/xmlrpc"
 	"github.com/stretchr/testify/require"
 
 	"ordergate/test/env"
 )
 
-var record14and19 = flag.Bool("record", false, "write what the real Odoos answer to testdata/answers")
-
-// reference decodes an answer with the codec that writes our calls: a reader of its own, on encoding/xml.
-func reference(document []byte) (any, error) {
-	var value any
-	err := xmlrpc.Response(document).Unmarshal(&value)
-	return value, err
-}
+var recordAnswers = flag.Bool("record", false, "write what the real Odoos answer to testdata/answers")
 
 // requireAgreement holds decodeAnswer to the reference on an answer of a real Odoo.
 func requireAgreement(t *testing.T, document []byte) {
@@ -107,7 +99,7 @@ func askReal(t *testing.T, server env.OdooServer) {
 	}
 	for name, document := range answers {
 		requireAgreement(t, document)
-		if *record14and19 {
+		if *recordAnswers {
 			store(t, fmt.Sprintf("testdata/answers/%d_%s.xml.gz", server.Major, name), document)
 		}
 	}

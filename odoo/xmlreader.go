@@ -86,17 +86,17 @@ func (r *xmlReader) more() bool {
 	}
 	for range maxEmptyReads {
 		n, err := r.source.Read(into)
-		r.end += n
-		r.read += int64(n)
 		switch {
-		case r.read > r.maxBytes:
+		case int64(n) > r.maxBytes-r.read:
+			n--
 			r.stopped = fmt.Errorf("%w: it is larger than %d bytes", errAnswerTooLarge, r.maxBytes)
-			return false
 		case err == io.EOF:
 			r.stopped = io.EOF
 		case err != nil:
 			r.stopped = &brokenBody{cause: err}
 		}
+		r.end += n
+		r.read += int64(n)
 		if n > 0 || r.stopped != nil {
 			return n > 0
 		}
@@ -288,13 +288,20 @@ func (r *xmlReader) declaration() error {
 		return nil
 	}
 	for i := range len(opens) {
-		if c := r.peek(i); c != opens[i] && !(i == len(opens)-1 && isSpace(c)) {
+		c := r.peek(i)
+		if r.at+i >= r.end {
+			return r.early()
+		}
+		if c != opens[i] && !(i == len(opens)-1 && isSpace(c)) {
 			return nil // whatever else it is, tag refuses it
 		}
 	}
 	i := len(opens)
 	for r.peek(i) != '?' || r.peek(i+1) != '>' {
-		if i++; i > maxTagBytes || r.at+i >= r.end {
+		if r.at+i >= r.end {
+			return r.early()
+		}
+		if i++; i > maxTagBytes {
 			return errors.New("an XML declaration without end")
 		}
 	}
@@ -323,7 +330,7 @@ func declares(name, value string) bool {
 	case "encoding":
 		return strings.EqualFold(value, "utf-8")
 	case "standalone":
-		return true
+		return value == "yes" || value == "no"
 	}
 	return false
 }

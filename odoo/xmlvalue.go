@@ -72,9 +72,7 @@ func (r *xmlReader) value() (any, error) {
 	case "array":
 		v, err = r.list(t.empty)
 	case "nil":
-		if !t.empty {
-			err = r.leave("nil")
-		}
+		v, err = r.scalar("nil", t.empty, nothing)
 	case "i4":
 		v, err = r.scalar("i4", t.empty, r.values.integer)
 	case "i8":
@@ -121,8 +119,9 @@ func (r *xmlReader) list(empty bool) (any, error) {
 	}
 	// All lists that are open share one stack, so that each is allocated once, at its length.
 	from := len(r.values.elements)
-	for ended := t.empty; !ended; {
-		if ended, err = r.ends("data"); err != nil {
+	for !t.empty {
+		ended, err := r.ends("data")
+		if err != nil {
 			return nil, err
 		}
 		if ended {
@@ -252,6 +251,13 @@ func (v *valueReader) double(text []byte) (any, error) {
 		*shared = n
 	}
 	return *shared, nil
+}
+
+func nothing(text []byte) (any, error) {
+	if len(text) > 0 {
+		return nil, fmt.Errorf("a nil that holds %.20q", text)
+	}
+	return nil, nil
 }
 
 func boolean(text []byte) (any, error) {
