@@ -114,6 +114,7 @@ func TestDecodeAnswerRefuses(t *testing.T) {
 		"a self-closed list":       answered("<value><array/></value>"),
 		"a list of two data":       answered("<value><array><data></data><data></data></array></value>"),
 		"a list of no values":      answered("<value><array><data><int>1</int></data></array></value>"),
+		"a self-closed element":    answered("<value><array><data><value/><int>1</int></value></data></array></value>"),
 		"text in a record":         answered("<value><struct>x</struct></value>"),
 		"a nameless member":        answered("<value><struct><member><name></name><value><int>1</int></value></member></struct></value>"),
 		"a member without value":   answered("<value><struct><member><name>a</name></member></struct></value>"),

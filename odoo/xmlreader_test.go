@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"runtime"
 	"strings"
@@ -34,7 +35,7 @@ func TestTexts(t *testing.T) {
 		require.Equal(t, want, got)
 	}
 	for _, spelled := range []string{
-		"&", "&;", "&lt", "&LT;", "& lt;", "&nbsp;", "&#;", "&#x;", "&#X41;", "&#65", "&#6a;", "&#-5;", "&#x110000;", "&#99999999999999999999;",
+		"&", "&;", "&lt", "&LT;", "& lt;", "&nbsp;", "&#;", "&#x;", "&#X41;", "&#65", "&#6a;", "&#-5;", "&#x110000;", "&#99999999999999999999;", "&#4294967361;",
 		"&#0;", "&#8;", "&#xD800;", "&#xFFFE;", "]]>", "]]]>", "x\x00", "\x0b", "\ufffe", "\xff", "\xc3", "\xed\xa0\x80", "\xc0\xaf",
 	} {
 		_, err := decode(answered("<value><string>a"+spelled+"</string></value>"), 64)
@@ -207,17 +208,53 @@ func TestMemoryOfHostileAnswers(t *testing.T) {
 // TestReadersForget: a reader that waits for its next answer holds nothing of the last one, however that ended.
 func TestReadersForget(t *testing.T) {
 	t.Parallel()
+	long := answered("<value><string>" + strings.Repeat("x", 2*windowSize) + "</string></value>")
 	whole := answered("<value><array><data><value><struct><member><name>field</name><value><string>secret</string></value></member></struct></value></data></array></value>")
-	for _, document := range []string{whole, whole[:len(whole)-60]} {
+	for _, document := range []string{whole, whole[:len(whole)-60], long} {
 		r := newXMLReader(strings.NewReader(document), 1<<20, 64)
 		_, _, _ = r.methodResponse()
 		r.release()
 		require.Nil(t, r.source)
+		require.Len(t, r.window, windowSize)
 		require.Zero(t, r.values.names)
 		require.Zero(t, r.values.scalars)
 		for _, v := range r.values.elements[:cap(r.values.elements)] {
 			require.Nil(t, v)
 		}
+	}
+}
+
+// TestSharedDoubles: a place of the table holds the one of many spellings, and 0 is not -0.
+func TestSharedDoubles(t *testing.T) {
+	t.Parallel()
+	var values valueReader
+	for n := range 3 * len(values.scalars) {
+		for _, sign := range []string{"", "-"} {
+			v, err := values.double([]byte(sign + "0." + strings.Repeat("0", n)))
+			require.NoError(t, err)
+			require.Equal(t, sign == "-", math.Signbit(v.(float64)))
+		}
+	}
+}
+
+// TestWhatIsWrong: a refusal says what was there and what should have been.
+func TestWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for document, message := range map[string]string{
+		"":                           "ends after 0 bytes",
+		"hello":                      `text where a tag should be: "hello"`,
+		"<html><body></body></html>": "<html> instead of <methodResponse>",
+		"<methodResponse><html></html></methodResponse>":       "<html> instead of params or a fault",
+		"<methodResponse><params><html></html></params>":       "<html> instead of <param>",
+		answered("<value>text</value>"):                        "a value without a type",
+		answered("<value><int>1</value></int>"):                "</value> instead of </int>",
+		answered("<value><float>1</float></value>"):            `unknown type "float"`,
+		answered("<value type='x'></value>"):                   `markup that XML-RPC does not use: "<value type`,
+		answered("<value><string>&nbsp;</string></value>"):     `a reference that XML-RPC does not use: "&nbsp;`,
+		answered("<value><int>1</int></value>") + "<!-- x -->": `more after the answer: "<!-- x -->"`,
+	} {
+		_, err := decode(document, 64)
+		require.ErrorContains(t, err, message)
 	}
 }
 
