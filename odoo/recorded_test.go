@@ -3,6 +3,7 @@ package odoo
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -110,6 +111,36 @@ func askReal(t *testing.T, server env.OdooServer) {
 	requireAgreement(t, a.execute(t, "res.partner", "search_read", []any{domain{}}, map[string]any{"limit": 40}))
 	requireAgreement(t, a.execute(t, "sale.order", "fields_get", []any{}, nil))
 	requireAgreement(t, a.execute(t, "sale.order", "no_such_method", []any{}, nil))
+}
+
+func TestControlCharactersOfOdoo14(t *testing.T) {
+	readControlCharacters(t, env.Odoo(t, 14), "a\x0bb\ufffec")
+}
+func TestControlCharactersOfOdoo19(t *testing.T) {
+	readControlCharacters(t, env.Odoo(t, 19), "ab\ufffec")
+}
+
+// readControlCharacters writes a name as a browser does, past XML, and reads it over XML-RPC, where it is spelled so.
+func readControlCharacters(t *testing.T, server env.OdooServer, spelled string) {
+	a := &asker{server: server}
+	a.uid = value(t, a.ask(t, "/xmlrpc/2/common", "authenticate", server.Database, server.AdminUser, server.AdminPassword, map[string]any{})).(int64)
+	a.server.Password = server.AdminPassword
+	call := fmt.Sprintf(`{"jsonrpc": "2.0", "method": "call", "params": {"service": "object", "method": "execute_kw",
+		"args": [%q, %d, %q, "res.partner", "create", [{"name": "a\u000bb\ufffec"}]]}}`, server.Database, a.uid, server.AdminPassword)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/jsonrpc", strings.NewReader(call))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var created struct{ Result int64 }
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&created))
+	require.NotZero(t, created.Result)
+
+	document := a.execute(t, "res.partner", "read", []any{[]any{created.Result}, []any{"name"}}, nil)
+	a.execute(t, "res.partner", "unlink", []any{[]any{created.Result}}, nil)
+	require.Contains(t, string(document), "<string>"+spelled+"</string>")
+	require.Equal(t, []any{map[string]any{"id": created.Result, "name": "abc"}}, value(t, document))
 }
 
 // asker calls an Odoo and gives its answers as they came.

@@ -36,11 +36,31 @@ func TestTexts(t *testing.T) {
 	}
 	for _, spelled := range []string{
 		"&", "&;", "&lt", "&LT;", "& lt;", "&nbsp;", "&#;", "&#x;", "&#X41;", "&#65", "&#6a;", "&#-5;", "&#x110000;", "&#99999999999999999999;", "&#4294967361;",
-		"&#0;", "&#8;", "&#xD800;", "&#xFFFE;", "]]>", "]]]>", "x\x00", "\x0b", "\ufffe", "\xff", "\xc3", "\xed\xa0\x80", "\xc0\xaf",
+		"&#0;", "&#8;", "&#xD800;", "&#xFFFE;", "&#xB;", "]]>", "]]]>", "\xff", "\xc3", "\xed\xa0\x80", "\xc0\xaf",
 	} {
 		_, err := decode(answered("<value><string>a"+spelled+"</string></value>"), 64)
 		require.Error(t, err, "%q", spelled)
 	}
+}
+
+// TestCharactersThatXMLDoesNotKnow: the reference refuses them, but Odoo 14 writes them.
+func TestCharactersThatXMLDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for spelled, want := range map[string]any{
+		"a\x0bb\x01\x1f\x00c": "abc",
+		"\ufffea\uffff":       "a",
+		"é\x0b&lt;\x0c\r\n":   "é<\n",
+		"\x0b":                nil,
+	} {
+		document := answered("<value><string>" + spelled + "</string></value>")
+		got, err := decode(document, 64)
+		require.NoError(t, err, "%q", spelled)
+		require.Equal(t, want, got)
+		_, err = reference([]byte(document))
+		require.Error(t, err)
+	}
+	_, err := decode("\x0b"+answered("<value><int>1</int></value>"), 64)
+	require.True(t, isReason(err, BadAnswer), "outside of texts")
 }
 
 func TestDeclarations(t *testing.T) {

@@ -163,8 +163,8 @@ func TestReaderOnGeneratedValues(t *testing.T) {
 	}
 }
 
-// FuzzReader holds the reader to the reference: what it accepts, the reference accepts too, and reads the same. The reference
-// accepts more, of which TestDecodeAnswerRefuses has the kinds: what it skips, cuts, or guesses. However an answer comes, in
+// FuzzReader holds the reader to the reference: what it accepts, the reference accepts too, and reads the same, but for
+// characters that XML does not know. The reference accepts more, of which TestDecodeAnswerRefuses has the kinds: what it skips, cuts, or guesses. However an answer comes, in
 // one piece or byte by byte, it is read the same, and no more memory is held than it is long.
 func FuzzReader(f *testing.F) {
 	for _, value := range []string{
@@ -176,7 +176,7 @@ func FuzzReader(f *testing.F) {
 		"<value><base64>aGk=\n</base64></value>", "<value><i8>-9223372036854775808</i8></value>",
 		"<value><string/></value>", "<value><struct/></value>", "<value><array><data/></array></value>",
 		"<value><boolean>1</boolean></value>", "<value>text</value>", "<value><string><![CDATA[x]]></string></value>",
-		"<value><string>a<!-- -->b</string></value>", "<value type='x'><int>1</int></value>",
+		"<value><string>a\x0bb\ufffe</string></value>", "<value><string>a<!-- -->b</string></value>", "<value type='x'><int>1</int></value>",
 	} {
 		f.Add([]byte(answered(value)))
 	}
@@ -203,6 +203,9 @@ func FuzzReader(f *testing.F) {
 			return
 		}
 		requireSame(t, got, bytewise, string(data))
+		if bytes.ContainsFunc(data, func(c rune) bool { return !isXMLChar(c) }) {
+			return // the reference refuses these
+		}
 		want, err := reference(data)
 		require.NoError(t, err)
 		requireSame(t, want, got, string(data))

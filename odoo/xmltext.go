@@ -22,7 +22,9 @@ var isPlain = func() (plain [256]bool) {
 }()
 
 // plainText replaces the references in a text and makes newlines of all line ends, in place: neither makes it longer. It
-// refuses what is not UTF-8 or not a character of XML 1.0 (https://www.w3.org/TR/xml/#charsets), spelled out or by number.
+// refuses what is not UTF-8, and references to what is not a character of XML 1.0 (https://www.w3.org/TR/xml/#charsets).
+// Such characters themselves are left out, as later Odoos leave them out of what they write. Odoo 14 writes them: one
+// pasted into a note would otherwise make every page that holds its order unreadable.
 func plainText(raw []byte) ([]byte, error) {
 	out := raw[:0]
 	brackets := 0 // right before
@@ -52,10 +54,10 @@ func plainText(raw []byte) ([]byte, error) {
 			if char == utf8.RuneError && length == 1 {
 				return nil, fmt.Errorf("not valid UTF-8: %.20q", raw)
 			}
-			if !isXMLChar(char) {
-				return nil, fmt.Errorf("the character %U in a text", char)
+			if isXMLChar(char) {
+				out = append(out, raw[:length]...)
 			}
-			out, raw = append(out, raw[:length]...), raw[length:]
+			raw = raw[length:]
 		}
 	}
 	return out, nil
