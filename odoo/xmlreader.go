@@ -64,6 +64,7 @@ func (r *xmlReader) release() {
 	if len(r.window) > windowSize {
 		r.window = make([]byte, windowSize)
 	}
+	clear(r.window)
 	r.values.reset()
 	xmlReaders.Put(r)
 }

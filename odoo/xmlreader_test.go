@@ -235,7 +235,7 @@ func TestReadersForget(t *testing.T) {
 		_, _, _ = r.methodResponse()
 		r.release()
 		require.Nil(t, r.source)
-		require.Len(t, r.window, windowSize)
+		require.Equal(t, make([]byte, windowSize), r.window)
 		require.Zero(t, r.values.names)
 		require.Zero(t, r.values.scalars)
 		for _, v := range r.values.elements[:cap(r.values.elements)] {
