@@ -1,24 +1,25 @@
 package odoo
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-
-	"github.com/kolo/xmlrpc"
+	"io"
+	"slices"
 )
 
-// decodeAnswer guards and decodes one answer. It returns the value, or a *fault, or an *Error with reason BadAnswer.
-func decodeAnswer(data []byte, maxDepth int) (any, error) {
-	kind, err := checkAnswer(data, maxDepth)
+// decodeAnswer reads one answer from its body, to the end: at most maxBytes, and elements nested at most maxDepth deep. It
+// returns the value, or a *fault, or an *Error with reason BadAnswer, or a *brokenBody if the body could not be read.
+func decodeAnswer(body io.Reader, maxBytes int64, maxDepth int) (any, error) {
+	r := newXMLReader(body, maxBytes, maxDepth)
+	defer r.release()
+	value, isFault, err := r.methodResponse()
 	if err != nil {
+		if broken, ok := err.(*brokenBody); ok {
+			return nil, broken
+		}
 		return nil, badAnswer(err)
 	}
-	var value any
-	if err := xmlrpc.Response(data).Unmarshal(&value); err != nil {
-		return nil, badAnswer(err)
-	}
-	if kind == kindValue {
+	if !isFault {
 		return value, nil
 	}
 	members, _ := value.(map[string]any)
@@ -30,131 +31,52 @@ func decodeAnswer(data []byte, maxDepth int) (any, error) {
 	return nil, &fault{code: code, text: text}
 }
 
-type answerKind int
-
-const (
-	kindValue answerKind = iota
-	kindFault
-)
-
-// checkAnswer scans an answer before it is decoded, and accepts only the plain XML in which XML-RPC is written: elements
-// without attributes, nested at most maxDepth deep. Everything beyond that is refused: a document type may hold entities
-// that grow, comments and CDATA sections split texts, which the decoder would cut there, a value without a type is
-// decoded wrongly, and deep nesting overflows the decoder's stack and so kills the process.
-func checkAnswer(data []byte, maxDepth int) (answerKind, error) {
-	data = bytes.TrimLeft(data, " \t\r\n")
-	if bytes.HasPrefix(data, []byte("<?xml ")) {
-		end := bytes.Index(data, []byte("?>"))
-		if end < 0 {
-			return 0, errors.New("an XML declaration without end")
-		}
-		data = data[end+2:]
+// methodResponse reads the document of an answer: one value, in params or in a fault, and nothing after it.
+func (r *xmlReader) methodResponse() (value any, isFault bool, err error) {
+	if err := r.declaration(); err != nil {
+		return nil, false, err
 	}
-	kind := kindValue
-	var open [][]byte // the names of the open elements
-	leaf := false     // the last tag opened an element
-	elements := 0
-	for {
-		start := bytes.IndexByte(data, '<')
-		if start < 0 {
-			break
-		}
-		if len(open) == 0 && len(bytes.TrimSpace(data[:start])) > 0 {
-			return 0, errors.New("text outside of all elements")
-		}
-		tag, err := scanTag(data[start:])
-		if err != nil {
-			return 0, err
-		}
-		data = data[start+tag.length:]
-		if tag.closes {
-			if len(open) == 0 || !bytes.Equal(open[len(open)-1], tag.name) {
-				return 0, fmt.Errorf("</%.40s> closes nothing", tag.name)
-			}
-			if leaf && string(tag.name) == "value" {
-				return 0, errors.New("a value without a type")
-			}
-			open, leaf = open[:len(open)-1], false
-			continue
-		}
-		if err := checkPlace(open, tag.name, elements); err != nil {
-			return 0, err
-		}
-		elements++
-		if elements == 2 && string(tag.name) == "fault" {
-			kind = kindFault
-		}
-		if len(open) == maxDepth {
-			return 0, fmt.Errorf("elements nested more than %d deep", maxDepth)
-		}
-		if tag.empty {
-			if string(tag.name) == "value" {
-				return 0, errors.New("a value without a type")
-			}
-			leaf = false
-			continue
-		}
-		open, leaf = append(open, tag.name), true
+	if err := r.enter("methodResponse"); err != nil {
+		return nil, false, err
 	}
-	switch {
-	case len(open) > 0:
-		return 0, fmt.Errorf("<%.40s> is not closed", open[len(open)-1])
-	case elements == 0:
-		return 0, errors.New("no XML elements")
-	case len(bytes.TrimSpace(data)) > 0:
-		return 0, errors.New("text outside of all elements")
+	t, err := r.tag()
+	if err != nil {
+		return nil, false, err
 	}
-	return kind, nil
+	isFault = string(t.name) == "fault"
+	if t.closes || t.empty || !isFault && string(t.name) != "params" {
+		return nil, false, fmt.Errorf("%s instead of params or a fault", t)
+	}
+	path := []string{"params", "param", "value"}
+	if isFault {
+		path = []string{"fault", "value"}
+	}
+	for _, name := range path[1:] {
+		if err := r.enter(name); err != nil {
+			return nil, false, err
+		}
+	}
+	if value, err = r.value(); err != nil {
+		return nil, false, err
+	}
+	for _, name := range slices.Backward(path[:len(path)-1]) {
+		if err := r.leave(name); err != nil {
+			return nil, false, err
+		}
+	}
+	if err := r.leave("methodResponse"); err != nil {
+		return nil, false, err
+	}
+	return value, isFault, r.nothingElse()
 }
 
-// checkPlace holds the frame of an answer: one methodResponse, and in it params or fault.
-func checkPlace(open [][]byte, name []byte, elements int) error {
-	switch {
-	case elements == 0 && string(name) != "methodResponse":
-		return fmt.Errorf("<%.40s> instead of an XML-RPC answer", name)
-	case elements == 1 && string(name) != "params" && string(name) != "fault":
-		return fmt.Errorf("<%.40s> instead of params or a fault", name)
-	case elements > 0 && len(open) == 0:
-		return errors.New("more than one document")
+// nothingElse holds that the document is over.
+func (r *xmlReader) nothingElse() error {
+	if r.space() {
+		return fmt.Errorf("more after the answer: %.40q", r.window[r.at:min(r.at+40, r.end)])
+	}
+	if r.stopped != io.EOF {
+		return r.stopped
 	}
 	return nil
 }
-
-type tag struct {
-	name          []byte
-	length        int // in bytes, angle brackets included
-	closes, empty bool
-}
-
-// scanTag reads the tag that data begins with.
-func scanTag(data []byte) (tag, error) {
-	var t tag
-	i := 1
-	if i < len(data) && data[i] == '/' {
-		t.closes = true
-		i++
-	}
-	nameAt := i
-	for i < len(data) && isNameByte(data[i]) {
-		i++
-	}
-	t.name = data[nameAt:i]
-	for i < len(data) && isSpace(data[i]) {
-		i++
-	}
-	if !t.closes && i < len(data) && data[i] == '/' {
-		t.empty = true
-		i++
-	}
-	if len(t.name) == 0 || i >= len(data) || data[i] != '>' {
-		return tag{}, fmt.Errorf("markup that XML-RPC does not use: %.40q", data[:min(40, len(data))])
-	}
-	t.length = i + 1
-	return t, nil
-}
-
-func isNameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.'
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

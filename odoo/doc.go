@@ -43,8 +43,8 @@
 // # Limits
 //
 // A call ends after Config.CallTimeout or with its context, whichever comes first. At most Config.MaxConnections calls
-// are in flight, further ones wait. An answer is bounded in bytes, after decompression, and in depth before anything
-// decodes it. A circuit breaker stops calls while Odoo is in trouble: connections fail, answers take too long, are HTTP
+// are in flight, further ones wait. An answer is bounded in bytes, after decompression, and in depth while it is
+// read. A circuit breaker stops calls while Odoo is in trouble: connections fail, answers take too long, are HTTP
 // 5xx or cannot be read. What Odoo refuses in good order does not count.
 //
 // # Values
@@ -52,5 +52,5 @@
 // Money and quantities are exact decimals, made of the shortest spelling of Odoo's floats, and rounded to six decimals.
 // Times are UTC; Odoo gives them in whole seconds, and write_date is the start of the transaction that wrote. Notes are
 // plain text, whatever the version of Odoo makes of them. Texts that XML cannot carry unchanged are refused, never sent
-// altered.
+// altered; what Odoo answers is read without the characters that XML does not know.
 package odoo

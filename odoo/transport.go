@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -116,14 +115,11 @@ func (w *wire) post(ctx context.Context, path string, body []byte, patience time
 	if err := checkContentType(resp.Header.Get("Content-Type")); err != nil {
 		return answer{}, err
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, w.maxBytes+1)) // unfolded: the transport undoes gzip below us
-	if err != nil {
-		return answer{}, w.lost(ctx, err, true, w.clock().Sub(started) < patience)
+	value, err := decodeAnswer(resp.Body, w.maxBytes, w.maxDepth) // counted unfolded: the transport undoes gzip below us
+	var broken *brokenBody
+	if errors.As(err, &broken) {
+		return answer{}, w.lost(ctx, broken.cause, true, w.clock().Sub(started) < patience)
 	}
-	if int64(len(data)) > w.maxBytes {
-		return answer{}, badAnswer(fmt.Errorf("the answer is larger than %d bytes", w.maxBytes))
-	}
-	value, err := decodeAnswer(data, w.maxDepth)
 	if err != nil {
 		return answer{}, err
 	}
