@@ -38,7 +38,7 @@ func newShop(t *testing.T, major int64) *shop {
 		line: map[string]any{
 			"id": int64(50), "order_id": int64(5), "product_id": false, "name": "Thing", "display_type": false,
 			"product_uom": int64(1), "product_uom_qty": 2.0, "price_unit": 5.05, "discount": 0.0,
-			"price_subtotal": 10.1, "price_tax": 0.3, "price_total": 10.4, "write_date": "2026-01-02 03:04:09",
+			"price_subtotal": 10.1, "price_tax": 0.3, "price_total": 10.4, "qty_delivered": 0.0, "qty_invoiced": 0.0, "write_date": "2026-01-02 03:04:09",
 		},
 		currencies: []any{map[string]any{"id": int64(1), "name": "JPY", "decimal_places": int64(0)}},
 	}
@@ -76,6 +76,8 @@ func (s *shop) serve(w http.ResponseWriter, r *http.Request) {
 		value([]any{int64(5)})(w, r)
 	case "sale.order.line.read":
 		value([]any{s.line})(w, r)
+	case "sale.order.fields_get":
+		value(map[string]any{})(w, r) // neither deliveries nor invoices
 	case "uom.uom.search_read":
 		value([]any{map[string]any{"id": int64(1), "name": "Units"}})(w, r)
 	case "res.currency.search_read":
