@@ -261,7 +261,7 @@ func (p *people) deliver(random *rand.Rand) error {
 	return err
 }
 
-// inOdoo reads every order of Odoo as text, with its lines and deliveries, past the gateway.
+// inOdoo reads every order of the storm as text, with its lines and deliveries, past the gateway.
 func (p *people) inOdoo(t *testing.T) map[int64]string {
 	t.Helper()
 	read := func(model string, domain []any, fields ...any) []any {
@@ -270,19 +270,19 @@ func (p *people) inOdoo(t *testing.T) map[int64]string {
 		return answer.([]any)
 	}
 	lines, deliveries := map[int64][]string{}, map[int64][]string{}
-	for _, r := range read("sale.order.line", []any{[]any{"display_type", "=", false}}, "order_id", "name", "product_uom_qty", "price_unit", "price_total", "qty_delivered") {
+	for _, r := range read("sale.order.line", []any{[]any{"display_type", "=", false}, []any{"order_id.client_order_ref", "like", p.tag}}, "order_id", "name", "product_uom_qty", "price_unit", "price_total", "qty_delivered") {
 		l := r.(map[string]any)
 		id := l["order_id"].([]any)[0].(int64)
 		lines[id] = append(lines[id], fmt.Sprintf("%d %q %s × %s = %s, %s delivered", l["id"], l["name"], decimals(l["product_uom_qty"]),
 			decimals(l["price_unit"]), decimals(l["price_total"]), decimals(l["qty_delivered"])))
 	}
-	for _, r := range read("stock.picking", []any{[]any{"sale_id", "!=", false}}, "sale_id", "state", "carrier_tracking_ref") {
+	for _, r := range read("stock.picking", []any{[]any{"sale_id.client_order_ref", "like", p.tag}}, "sale_id", "state", "carrier_tracking_ref") {
 		d := r.(map[string]any)
 		id := d["sale_id"].([]any)[0].(int64)
 		deliveries[id] = append(deliveries[id], fmt.Sprintf("%d %t %s", d["id"], d["state"] == "done", textOf(d["carrier_tracking_ref"])))
 	}
 	orders := map[int64]string{}
-	for _, r := range read("sale.order", []any{}, "state", "client_order_ref", "amount_total", "amount_tax") {
+	for _, r := range read("sale.order", []any{[]any{"client_order_ref", "like", p.tag}}, "state", "client_order_ref", "amount_total", "amount_tax") {
 		o := r.(map[string]any)
 		id := o["id"].(int64)
 		state := map[string]string{"sale": "confirmed", "cancel": "cancelled"}[o["state"].(string)]

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -219,6 +220,9 @@ func (st *storm) inMirror(t *testing.T) map[int64]string {
 	require.True(t, whole)
 	orders := map[int64]string{}
 	for _, o := range listed {
+		if !strings.Contains(textOf(o["reference"]), st.people.tag) {
+			continue
+		}
 		var lines, deliveries []string
 		all := o["lines"].([]any)
 		slices.SortFunc(all, func(a, b any) int {
