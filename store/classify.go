@@ -36,6 +36,7 @@ var keysByColumns = map[string]string{
 	"orders.tenant_id, orders.erp_order_id":                      keyOrder,
 	"customers.tenant_id, customers.ref":                         keyCustomerRef,
 	"sync_cursors.tenant_id, sync_cursors.model":                 keyPrimary,
+	"webhooks.tenant_id":                                         keyPrimary,
 	"customers.tenant_id, customers.erp_partner_id":              keyCustomerPartner,
 	"products.tenant_id, products.erp_product_id":                keyProduct,
 	"intents.tenant_id, intents.source, intents.idempotency_key": keyIntent,

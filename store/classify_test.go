@@ -99,8 +99,10 @@ func TestEveryUniqueKeyIsKnownOnSQLite(t *testing.T) {
 		known[name] = true
 	}
 	require.NoError(t, rows.Err())
-	require.Len(t, keysByColumns, len(known))
+	used := map[string]bool{}
 	for columns, key := range keysByColumns {
 		require.True(t, known[key], "%s: no index %s", columns, key)
+		used[key] = true
 	}
+	require.Len(t, used, len(known)) // several tables have a primary key of which this package knows
 }
