@@ -69,6 +69,7 @@ type Service struct {
 
 	shared     sharedSync
 	impossible idSet
+	webhooks   webhooks
 
 	// life ends when Close is called; what outlives its request (a shared sync) runs under it and is counted in work.
 	life   context.Context
@@ -120,6 +121,7 @@ func New(cfg Config) (*Service, error) {
 	s.leases = leases{service: s, until: map[string]time.Time{}}
 	s.backlog = backlog{most: int64(cfg.MaxBacklog)}
 	s.metrics = newMetrics(cfg, &s.lanes)
+	s.webhooks.init(s, cfg)
 	return s, nil
 }
 
