@@ -136,7 +136,10 @@ func (c webhooksInstallCommand) Run(ctx context.Context, term terminal) error {
 	}
 	now := time.Now()
 	next := known
-	next.Address, next.Early = address, early
+	next.Early = early
+	if next.Address == "" {
+		next.Address = address // that of an earlier installation is kept until its automations are gone
+	}
 	plan.Secret = inUse
 	fresh := c.Rotate || inUse == "" || order.HashSecret(inUse) != known.Hash
 	if fresh {
@@ -166,9 +169,13 @@ func (c webhooksInstallCommand) Run(ctx context.Context, term terminal) error {
 	if err != nil {
 		return briefly(err)
 	}
-	if known.Address != "" && known.Address != address {
-		if _, err := site.admin.RemoveWebhooks(ctx, odoo.WebhookPlan{Address: known.Address}); err != nil {
-			return fmt.Errorf("removing the automations of the address before, %s: %w", known.Address, briefly(err))
+	if next.Address != address {
+		if _, err := site.admin.RemoveWebhooks(ctx, odoo.WebhookPlan{Address: next.Address}); err != nil {
+			return fmt.Errorf("removing the automations of the address before, %s: %w", next.Address, briefly(err))
+		}
+		next.Address = address
+		if err := site.db.SaveWebhooks(ctx, site.id, next); err != nil {
+			return err
 		}
 	}
 	return c.report(term, n, fresh, next)
@@ -188,6 +195,9 @@ func (c webhooksInstallCommand) report(term terminal, n int, fresh bool, w store
 	return err
 }
 
+// maxWebhookAddress is what the database holds.
+const maxWebhookAddress = 1024
+
 // webhookAddress is the URL that Odoo posts to, without the secret.
 func webhookAddress(public, tenant string) (string, error) {
 	u, err := url.Parse(public)
@@ -197,7 +207,11 @@ func webhookAddress(public, tenant string) (string, error) {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", errors.New("--url must have neither credentials nor query nor fragment")
 	}
-	return strings.TrimRight(u.String(), "/") + "/hooks/odoo/" + url.PathEscape(tenant) + "/", nil
+	address := strings.TrimRight(u.String(), "/") + "/hooks/odoo/" + url.PathEscape(tenant) + "/"
+	if len(address) > maxWebhookAddress {
+		return "", fmt.Errorf("--url is too long: with the tenant's name it may have %d characters", maxWebhookAddress)
+	}
+	return address, nil
 }
 
 // silentUser is the user whose changes need not be told: the gateway's, unless it is the administrator's as well, and so
