@@ -90,7 +90,10 @@ func setupWebhooks(t *testing.T, tune ...func(*ordersync.Config)) *hookBundle {
 
 func (h *hookBundle) installed(t *testing.T, w store.Webhooks) {
 	t.Helper()
-	w.Address, w.InstalledAt, w.RotatedAt = "https://gateway.example/hooks/odoo/test/", time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)
+	w.Address, w.RotatedAt = "https://gateway.example/hooks/odoo/test/", time.Now()
+	if w.InstalledAt.IsZero() {
+		w.InstalledAt = time.Now().Add(-time.Hour)
+	}
 	require.NoError(t, h.db.SaveWebhooks(t.Context(), h.cfg.Tenant.ID, w))
 }
 
@@ -210,6 +213,9 @@ func TestABurstOfNotificationsCostsAFewReads(t *testing.T) {
 		senders.Go(func() {
 			for i := range 1000 {
 				h.Notify(order.Notification{OrderID: ids[i%len(ids)]})
+				if i%50 == 0 {
+					time.Sleep(20 * time.Millisecond) // Odoo takes its time too
+				}
 			}
 		})
 	}
@@ -427,4 +433,59 @@ func TestMissesAreOfWebhooksThatDidNotCome(t *testing.T) {
 	require.NoError(t, h.Sync(t.Context()))
 	h.follows(t, id, "silent")
 	require.Zero(t, h.metric(t, "ordergate_webhook_missed_total"))
+}
+
+// A round that finds a change and cannot bring it finds it again.
+func TestAMissIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	h := setupWebhooks(t)
+	id := h.newOrder(t, "missed")
+	h.later(10 * time.Second)
+	h.erp.failures = 1
+	require.Error(t, h.Sync(t.Context()))
+	require.NoError(t, h.Sync(t.Context()))
+	h.follows(t, id, "missed")
+	require.EqualValues(t, 1, h.metric(t, "ordergate_webhook_missed_total"))
+}
+
+func TestWhatWasWrittenBeforeTheWebhooksCameIsNoMiss(t *testing.T) {
+	t.Parallel()
+	h := setupWebhooks(t)
+	id := h.newOrder(t, "before")
+	h.installed(t, store.Webhooks{Hash: order.HashSecret(hookSecret), InstalledAt: time.Now().Add(5 * time.Second)})
+	h.later(10 * time.Second)
+	require.NoError(t, h.Sync(t.Context()))
+	h.follows(t, id, "before")
+	require.Zero(t, h.metric(t, "ordergate_webhook_missed_total"))
+	h.edit(t, id, "after")
+	h.later(10 * time.Second)
+	require.NoError(t, h.Sync(t.Context()))
+	require.EqualValues(t, 1, h.metric(t, "ordergate_webhook_missed_total"))
+}
+
+// Notifications that are turned away for as long as they come do not make one sync after another.
+func TestWholeSyncsKeepADistance(t *testing.T) {
+	t.Parallel()
+	h := setupWebhooks(t) // with a freshness of a second
+	h.runs(t)
+	rounds := func() uint64 {
+		families, err := h.registry.Gather()
+		require.NoError(t, err)
+		n := uint64(0)
+		for _, f := range families {
+			if f.GetName() == "ordergate_sync_seconds" {
+				for _, m := range f.GetMetric() {
+					n += m.GetHistogram().GetSampleCount()
+				}
+			}
+		}
+		return n
+	}
+	before := rounds()
+	for range 25 {
+		h.NotifyLost()
+		time.Sleep(100 * time.Millisecond)
+	}
+	require.Greater(t, rounds(), before)
+	require.LessOrEqual(t, rounds()-before, uint64(4))
 }
