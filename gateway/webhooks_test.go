@@ -220,11 +220,11 @@ func TestTheSecretOfAWebhookIsNeverLogged(t *testing.T) {
 	b.requireMetric(`ordergate_http_requests_total{method="POST",route="/hooks/odoo/{tenant}/{secret}",status="204"} 1`)
 }
 
-// Odoo gives a notification one second. 32 workers of it at once, over real connections that are new for each, as Odoo's
+// Odoo gives a notification one second. 16 workers of it at once, over real connections that are new for each, as Odoo's
 // are, must be answered well within.
 func TestNotificationsAreAnsweredWithinOdoosSecond(t *testing.T) {
 	t.Parallel()
-	const workers, each = 32, 60
+	const workers, each = 16, 120
 	b, notified := newHookBench(t)
 	address := "http://" + serve(t, b, func(*http.Server) {}) + hookAddress
 	took := make([][]time.Duration, workers)

@@ -23,8 +23,9 @@ type countingERP struct {
 	mu              sync.Mutex
 	calls           int
 	running, atOnce int
-	longest         int // ids in one call
-	failures        int // how many calls are still to fail
+	longest         int           // ids in one call
+	failures        int           // how many calls are still to fail
+	held            chan struct{} // calls wait until it is closed; nil: they do not
 	invoices        map[int64][]int64
 }
 
@@ -37,12 +38,16 @@ func (e *countingERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot
 	if failing {
 		e.failures--
 	}
+	held := e.held
 	e.mu.Unlock()
 	defer func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.running--
 	}()
+	if held != nil {
+		<-held
+	}
 	if failing {
 		return nil, &odoo.Error{Outcome: odoo.NotSent, Reason: odoo.Unreachable, Method: "sale.order.read", Message: "Odoo cannot be reached"}
 	}
@@ -56,6 +61,20 @@ func (e *countingERP) OrdersOfInvoices(_ context.Context, invoices []int64) ([]i
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
+}
+
+// hold lets calls wait from now on until a channel is closed; nil ends that for the calls that follow.
+func (e *countingERP) hold(until chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.held = until
+}
+
+// busy reports whether a call runs.
+func (e *countingERP) busy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.running > 0
 }
 
 func (e *countingERP) reads() int {
@@ -113,7 +132,7 @@ func (h *hookBundle) runs(t *testing.T) {
 			}
 		}
 		return false
-	}, 5*time.Second, 5*time.Millisecond)
+	}, 20*time.Second, 5*time.Millisecond)
 }
 
 func (h *hookBundle) metric(t *testing.T, name string) float64 {
@@ -155,7 +174,7 @@ func (h *hookBundle) mirrored(id int64) order.Order {
 
 func (h *hookBundle) follows(t *testing.T, id int64, reference string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return h.mirrored(id).Reference == reference }, 5*time.Second, 5*time.Millisecond, "%d %s", id, reference)
+	require.Eventually(t, func() bool { return h.mirrored(id).Reference == reference }, 20*time.Second, 5*time.Millisecond, "%d %s", id, reference)
 }
 
 func TestAnnouncedOrdersAreReadAgain(t *testing.T) {
@@ -173,7 +192,7 @@ func TestAnnouncedOrdersAreReadAgain(t *testing.T) {
 
 	h.people(t, "sale.order", "unlink", []any{id})
 	h.Notify(order.Notification{OrderID: id})
-	require.Eventually(t, func() bool { return !h.mirrored(id).DeletedAt.IsZero() }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return !h.mirrored(id).DeletedAt.IsZero() }, 20*time.Second, 5*time.Millisecond)
 }
 
 // Whatever a forged notification names, the mirror only ever holds what the ERP says.
@@ -191,7 +210,7 @@ func TestForgedNotificationsChangeNothing(t *testing.T) {
 	h.Notify(order.Notification{OrderID: order.MaxERPID})
 	h.Notify(order.Notification{InvoiceID: order.MaxERPID})
 	h.Notify(order.Notification{OrderID: id})
-	require.Eventually(t, func() bool { return h.erp.reads() > reads }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return h.erp.reads() > reads }, 20*time.Second, 5*time.Millisecond)
 	after, err := h.db.CountOrders(t.Context(), h.cfg.Tenant.ID)
 	require.NoError(t, err)
 	require.Equal(t, before, after)
@@ -207,7 +226,7 @@ func TestABurstOfNotificationsCostsAFewReads(t *testing.T) {
 	for i := range 50 {
 		ids = append(ids, h.newOrder(t, fmt.Sprint("burst ", i)))
 	}
-	reads := h.erp.reads()
+	reads, began := h.erp.reads(), time.Now()
 	var senders sync.WaitGroup
 	for range 10 {
 		senders.Go(func() {
@@ -225,7 +244,7 @@ func TestABurstOfNotificationsCostsAFewReads(t *testing.T) {
 	}
 	cost := h.erp.reads() - reads
 	t.Logf("10,000 notifications of 50 orders: %d reads", cost)
-	require.LessOrEqual(t, cost, 5)
+	require.LessOrEqual(t, cost, 2+int(time.Since(began)/(200*time.Millisecond)), "one in the time that notifications are gathered")
 	require.Equal(t, 1, h.erp.atOnce)
 	require.EqualValues(t, 10_000, h.metric(t, "ordergate_webhook_notifications_total"))
 	require.Zero(t, h.metric(t, "ordergate_webhook_overflows_total"))
@@ -269,26 +288,25 @@ func TestTooManyNotificationsMakeAWholeSync(t *testing.T) {
 			t.Parallel()
 			h := setupWebhooks(t)
 			h.runs(t)
-			id, doomed := h.newOrder(t, "told of by nobody"), int64(0)
-			for listed := range slices.Values(mustList(t, h)) {
-				doomed = listed
-			}
+			doomed := h.newOrder(t, "doomed")
+			h.Notify(order.Notification{OrderID: doomed})
+			h.follows(t, doomed, "doomed")
+			id := h.newOrder(t, "told of by nobody")
 			h.people(t, "sale.order", "unlink", []any{doomed})
+
+			// While one call runs, nothing else is read.
+			held := make(chan struct{})
+			h.erp.hold(held)
+			h.Notify(order.Notification{OrderID: h.newOrder(t, "slow")})
+			require.Eventually(t, h.erp.busy, 20*time.Second, 5*time.Millisecond)
 			tell(h)
+			h.erp.hold(nil)
+			close(held)
 			h.follows(t, id, "told of by nobody")
-			require.Eventually(t, func() bool { return !h.mirrored(doomed).DeletedAt.IsZero() }, 5*time.Second, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return !h.mirrored(doomed).DeletedAt.IsZero() }, 20*time.Second, 5*time.Millisecond)
 			require.EqualValues(t, 1, h.metric(t, "ordergate_webhook_overflows_total"))
 		})
 	}
-}
-
-// mustList are the mirror's orders that are drafts and so can be deleted.
-func mustList(t *testing.T, h *hookBundle) []int64 {
-	t.Helper()
-	id := h.newOrder(t, "doomed")
-	h.Notify(order.Notification{OrderID: id})
-	h.follows(t, id, "doomed")
-	return []int64{id}
 }
 
 func TestWhatCannotBeReadIsTriedAgain(t *testing.T) {
@@ -380,7 +398,7 @@ func TestMissRate(t *testing.T) {
 	id := h.newOrder(t, "one")
 	h.Notify(order.Notification{OrderID: id})
 	h.follows(t, id, "one")
-	require.Eventually(t, func() bool { return counts() == [2]float64{1, 0} }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return counts() == [2]float64{1, 0} }, 20*time.Second, 5*time.Millisecond)
 	h.later(10 * time.Second)
 	require.NoError(t, h.Sync(t.Context()))
 	require.Equal(t, [2]float64{1, 0}, counts(), "the mirror has it")
@@ -411,7 +429,7 @@ func TestMissRate(t *testing.T) {
 	require.Eventually(t, func() bool {
 		w, err := h.db.Webhooks(t.Context(), h.cfg.Tenant.ID)
 		return err == nil && w.Counts.Notifications == 1 && w.Counts.Announced == 1 && w.Counts.Missed == 1
-	}, 8*time.Second, 50*time.Millisecond, "written down")
+	}, 30*time.Second, 50*time.Millisecond, "written down")
 }
 
 // An announcement whose reading is late is not a miss; without webhooks nothing is.
@@ -481,11 +499,11 @@ func TestWholeSyncsKeepADistance(t *testing.T) {
 		}
 		return n
 	}
-	before := rounds()
+	before, began := rounds(), time.Now()
 	for range 25 {
 		h.NotifyLost()
 		time.Sleep(100 * time.Millisecond)
 	}
 	require.Greater(t, rounds(), before)
-	require.LessOrEqual(t, rounds()-before, uint64(4))
+	require.LessOrEqual(t, rounds()-before, 2+uint64(time.Since(began)/time.Second))
 }

@@ -368,4 +368,3 @@ func TestWebhooksWantAnAdministratorAndANewOdoo(t *testing.T) {
 		require.NotContains(t, stderr, "wrong user or password for database \"wrong")
 	})
 }
-
