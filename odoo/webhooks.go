@@ -122,9 +122,6 @@ func (c *Client) InstallWebhooks(ctx context.Context, plan WebhookPlan) (int, er
 	if err != nil {
 		return 0, err
 	}
-	if err := c.forgetRemains(ctx, plan); err != nil {
-		return 0, err
-	}
 	tables := make([]table, len(wanted))
 	for i, w := range wanted {
 		tables[i] = w.table(plan)
