@@ -14,6 +14,7 @@ import (
 type Config struct {
 	Services map[int64]Service // by tenant id
 	Keys     Keys
+	Notified map[string]Notified  // who takes what the ERP posts, by the tenant's name; none: nobody does
 	Checks   []Check              // what /readyz looks at
 	Registry *prometheus.Registry // receives the gateway's metrics; /metrics serves all that it holds
 	Logger   *slog.Logger         // nil: nothing is logged
@@ -53,6 +54,11 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if cfg.Keys == nil {
 		return Config{}, errors.New("gateway: a store of API keys is needed")
+	}
+	for tenant, notified := range cfg.Notified {
+		if tenant == "" || notified == nil {
+			return Config{}, fmt.Errorf("gateway: nobody takes the notifications of tenant %q", tenant)
+		}
 	}
 	if cfg.Registry == nil {
 		return Config{}, errors.New("gateway: a metrics registry is needed")

@@ -33,7 +33,7 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 			Name: "ordergate_http_in_flight", Help: "Requests under /v1 that are being answered.",
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ordergate_http_refused_total", Help: "Requests refused before any work, by limit: in_flight, tenant_in_flight, body_bytes or rate.",
+			Name: "ordergate_http_refused_total", Help: "Requests refused before any work, by limit: in_flight, tenant_in_flight, body_bytes, rate, or, of notifications, notifications_in_flight and notifications_rate.",
 		}, []string{"limit"}),
 		placements: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ordergate_placements_total",

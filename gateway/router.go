@@ -109,6 +109,9 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	rates := newRateLimits(cfg.Limits.RatePerSecond, cfg.Limits.Burst, maxTrackedKeys, cfg.Clock)
 	bodies := capBodies(cfg.Limits.MaxBodyBytesInFlight, cfg.Limits.MaxBodyBytes, metrics, problems)
+	webhooks := operation{method: http.MethodPost, path: webhookPath, quiet: true} // no part of the API: see webhooks.go
+	engine.Handle(webhooks.method, ginPath(webhooks.path), mark(webhooks),
+		capNotifications(metrics, problems), newWebhookReceiver(cfg, metrics, problems).receive)
 	for _, op := range table {
 		chain := gin.HandlersChain{mark(op)}
 		if op.roles != nil {
@@ -124,7 +127,7 @@ func New(cfg Config) (http.Handler, error) {
 			chain = append(chain, validator.middleware(problems), bound(cfg.Limits.RequestTimeout))
 		}
 		chain = append(chain, op.handler)
-		path := strings.NewReplacer("{", ":", "}", "").Replace(op.path)
+		path := ginPath(op.path)
 		engine.Handle(op.method, path, chain...)
 		if op.method == http.MethodGet {
 			engine.Handle(http.MethodHead, path, chain...)
@@ -132,6 +135,9 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	return engine, nil
 }
+
+// ginPath writes the path of an operation as Gin does.
+func ginPath(path string) string { return strings.NewReplacer("{", ":", "}", "").Replace(path) }
 
 func newEngine(cfg Config, metrics *metrics, problems *problems) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
@@ -145,7 +151,7 @@ func newEngine(cfg Config, metrics *metrics, problems *problems) (*gin.Engine, e
 	engine.RedirectTrailingSlash = false
 	engine.HandleMethodNotAllowed = true
 	engine.NoRoute(func(c *gin.Context) {
-		problems.write(c, order.Errorf(order.NotFound, "route_not_found", "There is nothing at this address; see /docs."))
+		problems.write(c, noSuchRoute())
 	})
 	engine.NoMethod(func(c *gin.Context) {
 		problems.write(c, &transportError{http.StatusMethodNotAllowed, order.Errorf(order.Malformed, "method_not_allowed",

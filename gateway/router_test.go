@@ -33,6 +33,7 @@ func TestNewWantsItsDependencies(t *testing.T) {
 		"no service":     func(c *gateway.Config) { c.Services = nil },
 		"nil service":    func(c *gateway.Config) { c.Services[2] = nil },
 		"no keys":        func(c *gateway.Config) { c.Keys = nil },
+		"nobody to tell": func(c *gateway.Config) { c.Notified = map[string]gateway.Notified{"shop": nil} },
 		"no registry":    func(c *gateway.Config) { c.Registry = nil },
 		"negative limit": func(c *gateway.Config) { c.Limits.MaxInFlight = -1 },
 		"no room for a body": func(c *gateway.Config) {

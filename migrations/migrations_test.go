@@ -16,7 +16,7 @@ import (
 	"ordergate/test/env"
 )
 
-const lastStep = 17
+const steps = 18
 
 func open(t *testing.T, dsn string) *store.Store {
 	t.Helper()
@@ -30,25 +30,28 @@ func TestUpAppliesEveryStepOnceAndTellsOfIt(t *testing.T) {
 		s := open(t, dsn(t))
 		pending, err := migrations.Pending(t.Context(), s.DB(), s.Dialect())
 		require.NoError(t, err)
-		require.Equal(t, lastStep, pending)
+		require.Equal(t, steps, pending)
 
 		var told []migrations.Applied
 		require.NoError(t, migrations.Up(t.Context(), s.DB(), s.Dialect(), func(a migrations.Applied) { told = append(told, a) }))
-		require.Len(t, told, lastStep)
+		require.Len(t, told, steps)
 		require.Equal(t, "orders", told[0].Name)
 		require.Equal(t, "dedupe", told[4].Name)
 		require.Equal(t, "orders_unique_erp_order", told[5].Name)
 		require.Equal(t, "sync_cursors", told[13].Name)
 		require.Equal(t, "intents_queue", told[14].Name)
+		require.Equal(t, "webhooks", told[steps-1].Name)
 
 		told = nil
 		require.NoError(t, migrations.Up(t.Context(), s.DB(), s.Dialect(), func(a migrations.Applied) { told = append(told, a) }))
 		require.Empty(t, told)
 
-		steps, err := migrations.Status(t.Context(), s.DB(), s.Dialect())
+		all, err := migrations.Status(t.Context(), s.DB(), s.Dialect())
 		require.NoError(t, err)
-		for i, step := range steps {
-			require.EqualValues(t, i+1, step.Version)
+		last := int64(0)
+		for _, step := range all {
+			require.Greater(t, step.Version, last)
+			last = step.Version
 			require.True(t, step.Applied, "step %d", step.Version)
 			require.NotEmpty(t, step.Name)
 			require.False(t, step.AppliedAt.IsZero())
@@ -74,7 +77,10 @@ func TestEveryStepMayRunAgainAfterACrash(t *testing.T) {
 	storetest.Databases(t, func(t *testing.T, dsn func(testing.TB) string) {
 		t.Parallel()
 		s := open(t, dsn(t))
-		for version := int64(1); version <= lastStep; version++ {
+		all, err := migrations.Status(t.Context(), s.DB(), s.Dialect())
+		require.NoError(t, err)
+		for i, step := range all {
+			version := step.Version
 			require.NoError(t, migrations.UpTo(t.Context(), s.DB(), s.Dialect(), version, nil))
 			if version == 1 {
 				exec(t, s.DB(), "INSERT INTO orders (erp_order_id, number) VALUES (7, 'S7'), (7, 'S7'), (NULL, 'lost')")
@@ -83,7 +89,7 @@ func TestEveryStepMayRunAgainAfterACrash(t *testing.T) {
 			require.NoError(t, migrations.UpTo(t.Context(), s.DB(), s.Dialect(), version, nil), "step %d", version)
 			pending, err := migrations.Pending(t.Context(), s.DB(), s.Dialect())
 			require.NoError(t, err)
-			require.EqualValues(t, lastStep-version, pending)
+			require.Equal(t, steps-i-1, pending)
 		}
 		require.EqualValues(t, 1, count(t, s.DB(), "SELECT COUNT(*) FROM orders"))
 	})
@@ -132,7 +138,7 @@ func TestReplicasMigrateAtTheSameMoment(t *testing.T) {
 		require.NoError(t, group.Wait())
 		require.Zero(t, must(migrations.Pending(t.Context(), stores[0].DB(), stores[0].Dialect())))
 		if stores[0].Dialect() == migrations.MySQL {
-			require.EqualValues(t, lastStep, count(t, stores[0].DB(), "SELECT COUNT(*) FROM goose_db_version WHERE version_id > 0"),
+			require.EqualValues(t, steps, count(t, stores[0].DB(), "SELECT COUNT(*) FROM goose_db_version WHERE version_id > 0"),
 				"a step was applied twice")
 		}
 	})

@@ -3,6 +3,7 @@ package odoo
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -164,4 +165,17 @@ func (r *record) nested(field string) []record {
 		r.fail(field)
 	}
 	return list
+}
+
+// ids reads the ids of a one2many or many2many, rising.
+func (r *record) ids(field string) []int64 {
+	ids, err := idList(r.values[field])
+	if err != nil {
+		r.fail(field)
+	}
+	slices.Sort(ids)
+	if len(ids) == 0 {
+		return nil
+	}
+	return ids
 }

@@ -38,6 +38,7 @@ var keysByColumns = map[string]string{
 	"sync_cursors.tenant_id, sync_cursors.model":                 keyPrimary,
 	"sync_leases.tenant_id, sync_leases.name":                    keyPrimary,
 	"sync_backfills.tenant_id":                                   keyPrimary,
+	"webhooks.tenant_id":                                         keyPrimary,
 	"customers.tenant_id, customers.erp_partner_id":              keyCustomerPartner,
 	"products.tenant_id, products.erp_product_id":                keyProduct,
 	"intents.tenant_id, intents.source, intents.idempotency_key": keyIntent,

@@ -96,6 +96,7 @@ func (s *Service) bringSince(ctx context.Context, since, erpNow time.Time) (late
 		}
 	}
 	s.metrics.lag.Set(lag.Seconds())
+	s.webhooks.judge(ctx, heads, mirrored, erpNow)
 	return latest, s.mirrorOrders(ctx, ids, nil)
 }
 

@@ -43,6 +43,9 @@ type ERP interface {
 	// FindOrders returns the ids of the orders that have this number (name), or, if it is empty, this reference.
 	FindOrders(ctx context.Context, number, reference string) ([]int64, error)
 
+	// OrdersOfInvoices returns the ids of the orders that any of the invoices bills, by rising id.
+	OrdersOfInvoices(ctx context.Context, invoices []int64) ([]int64, error)
+
 	// Products lists products written since, archived ones too.
 	Products(ctx context.Context, page odoo.Page) ([]order.Product, error)
 	// ProductsBySKU returns every product that has one of the SKUs, archived ones too.

@@ -46,6 +46,7 @@ func (s *Service) Run(ctx context.Context) {
 		s.every(ctx, always(measureInterval), "gauges", s.measure)
 		return nil
 	})
+	group.Go(func() error { s.webhooks.run(ctx); return nil })
 	_ = group.Wait() // the functions above return nil
 }
 
@@ -96,6 +97,15 @@ func (s *Service) Sync(ctx context.Context) error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
 	return errors.Join(s.syncProducts(ctx), s.syncPartners(ctx), s.syncOrders(ctx))
+}
+
+// syncUnannounced makes a round because Odoo tried to tell of something and could not. Of the youngest orders, too, some may
+// have been deleted.
+func (s *Service) syncUnannounced(ctx context.Context) error {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	s.rounds.upTo = 0
+	return s.syncOrders(ctx)
 }
 
 // syncOrders makes one round. It needs syncing.

@@ -75,6 +75,7 @@ type Service struct {
 	syncing    sync.Mutex   // held by the one sync at a time
 	rounds     rounds       // needs syncing
 	found      atomic.Int64 // orders in which a sync found something new
+	webhooks   webhooks
 
 	// life ends when Close is called; what outlives its request (a shared sync) runs under it and is counted in work.
 	life   context.Context
@@ -128,6 +129,7 @@ func New(cfg Config) (*Service, error) {
 	s.runner = runner{service: s, token: cfg.NewToken()}
 	s.rounds = rounds{interval: cfg.SyncInterval, limit: cfg.TransactionLimit}
 	s.metrics = newMetrics(cfg, &s.lanes)
+	s.webhooks.init(s, cfg)
 	return s, nil
 }
 

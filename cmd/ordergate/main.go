@@ -19,15 +19,16 @@ var version = "dev"
 // cli is the command line. Settings that a deployment keeps can also be given by the environment, as ORDERGATE_ and their
 // name; --help shows which.
 type cli struct {
-	Serve   serveCommand   `cmd:"" help:"Serve the HTTP API, and keep the mirror up to date."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database to this version's schema, or say how far it is."`
-	Sync    syncCommand    `cmd:"" help:"Bring what changed in Odoo to the mirror, once."`
-	Dedupe  dedupeCommand  `cmd:"" help:"Report, and with --apply clean up, what earlier systems left behind."`
-	Intents intentsCommand `cmd:"" help:"List, show, retry and call off orders that have no outcome yet."`
-	Key     keyCommand     `cmd:"" help:"Create, list and revoke API keys."`
-	Doctor  doctorCommand  `cmd:"" help:"Check database, migrations, ERP, login, permissions and clock, and say what to do."`
-	Health  healthCommand  `cmd:"" help:"Ask a gateway on this host whether it is alive; for container health checks."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Serve the HTTP API, and keep the mirror up to date."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this version's schema, or say how far it is."`
+	Sync     syncCommand     `cmd:"" help:"Bring what changed in Odoo to the mirror, once."`
+	Dedupe   dedupeCommand   `cmd:"" help:"Report, and with --apply clean up, what earlier systems left behind."`
+	Intents  intentsCommand  `cmd:"" help:"List, show, retry and call off orders that have no outcome yet."`
+	Key      keyCommand      `cmd:"" help:"Create, list and revoke API keys."`
+	Webhooks webhooksCommand `cmd:"" help:"Let Odoo (17 or later) tell the gateway of changes as they happen."`
+	Doctor   doctorCommand   `cmd:"" help:"Check database, migrations, ERP, login, permissions and clock, and say what to do."`
+	Health   healthCommand   `cmd:"" help:"Ask a gateway on this host whether it is alive; for container health checks."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // terminal is where a command writes: what it was asked for to out, everything else to err.

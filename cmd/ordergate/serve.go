@@ -118,12 +118,14 @@ func (c serveCommand) services(ctx context.Context, db *store.Store, log *slog.L
 
 func (c serveCommand) handler(db *store.Store, services []service, log *slog.Logger, registry *prometheus.Registry) (http.Handler, error) {
 	byTenant := make(map[int64]gateway.Service, len(services))
+	notified := make(map[string]gateway.Notified, len(services))
 	checks := []gateway.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: func(ctx context.Context) error { return refuseOldSchema(ctx, db) }},
 	}
 	for _, s := range services {
 		byTenant[s.tenant.ID] = s
+		notified[s.tenant.Name] = s
 		suffix := ""
 		if len(services) > 1 {
 			suffix = ":" + s.tenant.Name
@@ -140,7 +142,7 @@ func (c serveCommand) handler(db *store.Store, services []service, log *slog.Log
 			gateway.Check{Name: "intents" + suffix, Run: s.CheckIntents})
 	}
 	return gateway.New(gateway.Config{
-		Services: byTenant, Keys: db, Checks: checks, Logger: log, Registry: registry, Version: version,
+		Services: byTenant, Keys: db, Notified: notified, Checks: checks, Logger: log, Registry: registry, Version: version,
 		Limits:         gateway.Limits{RatePerSecond: c.RateLimit, Burst: int(2 * c.RateLimit)},
 		TrustedProxies: c.TrustedProxies,
 	})

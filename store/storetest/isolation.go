@@ -17,7 +17,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 	owner := newFixture(t, s)
 	key := owner.populate(t)
 	tables := []string{"orders", "order_lines", "order_history", "intents", "products", "customers", "sync_cursors", "api_keys",
-		"dedupe_archive"}
+		"dedupe_archive", "webhooks"}
 	contents := func() []string {
 		var all []string
 		for _, table := range tables {
@@ -183,6 +183,17 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		"ResolveOrphan": func(t *testing.T, f fixture) (any, error) {
 			return nil, missing(f.ResolveOrphan(ctx, f.tenant, archive, 1))
 		},
+		"Webhooks": func(t *testing.T, f fixture) (any, error) {
+			_, err := f.Webhooks(ctx, f.tenant)
+			return nil, missing(err)
+		},
+		"SaveWebhooks": func(t *testing.T, f fixture) (any, error) {
+			return nil, f.SaveWebhooks(ctx, f.tenant, webhooks("other"))
+		},
+		"RemoveWebhooks": func(t *testing.T, f fixture) (any, error) { return nil, f.RemoveWebhooks(ctx, f.tenant) },
+		"CountWebhooks": func(t *testing.T, f fixture) (any, error) {
+			return nil, f.CountWebhooks(ctx, f.tenant, store.WebhookCounts{NotifiedAt: At(23, 0), Notifications: 1, Announced: 1, Missed: 1})
+		},
 	}
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
@@ -217,6 +228,7 @@ func (f fixture) populate(t *testing.T) order.APIKey {
 	_, err = f.HoldSync(t.Context(), f.tenant, store.BackgroundSync, store.SyncLease{Holder: "other", Now: At(10, 0), Until: At(10, 1)})
 	require.NoError(t, err)
 	require.NoError(t, f.SaveBackfill(t.Context(), f.tenant, store.Backfill{AfterID: 7, ERPBegan: At(10, 0)}))
+	require.NoError(t, f.SaveWebhooks(t.Context(), f.tenant, webhooks("secret")))
 	f.upsert(t, snapshot(1))
 	f.inserted(t, "k")
 	placed := f.inserted(t, "placed")
