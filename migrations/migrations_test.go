@@ -16,7 +16,7 @@ import (
 	"ordergate/test/env"
 )
 
-const lastStep = 15
+const lastStep = 16
 
 func open(t *testing.T, dsn string) *store.Store {
 	t.Helper()
@@ -39,7 +39,8 @@ func TestUpAppliesEveryStepOnceAndTellsOfIt(t *testing.T) {
 		require.Equal(t, "dedupe", told[4].Name)
 		require.Equal(t, "orders_unique_erp_order", told[5].Name)
 		require.Equal(t, "sync_cursors", told[13].Name)
-		require.Equal(t, "intents_queue", told[lastStep-1].Name)
+		require.Equal(t, "intents_queue", told[14].Name)
+		require.Equal(t, "audit", told[lastStep-1].Name)
 
 		told = nil
 		require.NoError(t, migrations.Up(t.Context(), s.DB(), s.Dialect(), func(a migrations.Applied) { told = append(told, a) }))
@@ -47,8 +48,10 @@ func TestUpAppliesEveryStepOnceAndTellsOfIt(t *testing.T) {
 
 		steps, err := migrations.Status(t.Context(), s.DB(), s.Dialect())
 		require.NoError(t, err)
-		for i, step := range steps {
-			require.EqualValues(t, i+1, step.Version)
+		last := int64(0)
+		for _, step := range steps {
+			require.Greater(t, step.Version, last)
+			last = step.Version
 			require.True(t, step.Applied, "step %d", step.Version)
 			require.NotEmpty(t, step.Name)
 			require.False(t, step.AppliedAt.IsZero())
@@ -74,7 +77,10 @@ func TestEveryStepMayRunAgainAfterACrash(t *testing.T) {
 	storetest.Databases(t, func(t *testing.T, dsn func(testing.TB) string) {
 		t.Parallel()
 		s := open(t, dsn(t))
-		for version := int64(1); version <= lastStep; version++ {
+		steps, err := migrations.Status(t.Context(), s.DB(), s.Dialect())
+		require.NoError(t, err)
+		for i, step := range steps {
+			version := step.Version
 			require.NoError(t, migrations.UpTo(t.Context(), s.DB(), s.Dialect(), version, nil))
 			if version == 1 {
 				exec(t, s.DB(), "INSERT INTO orders (erp_order_id, number) VALUES (7, 'S7'), (7, 'S7'), (NULL, 'lost')")
@@ -83,7 +89,7 @@ func TestEveryStepMayRunAgainAfterACrash(t *testing.T) {
 			require.NoError(t, migrations.UpTo(t.Context(), s.DB(), s.Dialect(), version, nil), "step %d", version)
 			pending, err := migrations.Pending(t.Context(), s.DB(), s.Dialect())
 			require.NoError(t, err)
-			require.EqualValues(t, lastStep-version, pending)
+			require.Equal(t, lastStep-i-1, pending)
 		}
 		require.EqualValues(t, 1, count(t, s.DB(), "SELECT COUNT(*) FROM orders"))
 	})

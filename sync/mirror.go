@@ -16,6 +16,7 @@ type Mirror interface {
 	OrderStore
 	CatalogueStore
 	CursorStore
+	AuditStore
 }
 
 // IntentStore keeps intents. A method that names a token changes only what that token holds; what it held no longer is

@@ -44,6 +44,7 @@ func (s *Service) Run(ctx context.Context) {
 		s.every(ctx, measureInterval, "gauges", s.measure)
 		return nil
 	})
+	group.Go(func() error { s.every(ctx, auditTick, "audit", s.auditIfDue); return nil })
 	_ = group.Wait() // the functions above return nil
 }
 

@@ -61,6 +61,10 @@ func Run(t *testing.T, s Server) {
 	t.Run("LineHeads", b.testLineHeads)
 	t.Run("FindAndCountOrders", b.testFindAndCountOrders)
 
+	t.Run("Totals", b.testTotals)
+	t.Run("TotalsOfNothing", b.testTotalsOfNothing)
+	t.Run("OrderHidden", b.testOrderHidden)
+
 	t.Run("ProductsBySKU", b.testProductsBySKU)
 	t.Run("ProductsArchivedAndUnsellable", b.testProductsArchivedAndUnsellable)
 	t.Run("ProductsSince", b.testProductsSince)
