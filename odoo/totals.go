@@ -215,12 +215,12 @@ func (c *Client) OrderIDs(ctx context.Context, slice order.Slice, limit int) ([]
 	return c.search(ctx, "sale.order", sliceDomain(slice, "id", "create_date"), limit)
 }
 
-// HeadsWrittenIn lists up to limit orders last written in [from, until) with ids above afterID, by rising id;
+// HeadsWrittenIn lists up to limit orders of a slice that were last written in [from, until), by rising id;
 // LinesWriteDate and ReadAt are not set.
-func (c *Client) HeadsWrittenIn(ctx context.Context, from, until time.Time, afterID int64, limit int) ([]order.Head, error) {
-	list, _, err := c.searchRead(ctx, query{model: "sale.order", fields: []string{"write_date"}, limit: limit, domain: domain{
-		condition("id", ">", afterID), condition("write_date", ">=", from.UTC().Format(timeLayout)),
-		condition("write_date", "<", until.UTC().Format(timeLayout))}})
+func (c *Client) HeadsWrittenIn(ctx context.Context, slice order.Slice, from, until time.Time, limit int) ([]order.Head, error) {
+	list, _, err := c.searchRead(ctx, query{model: "sale.order", fields: []string{"write_date"}, limit: limit,
+		domain: append(sliceDomain(slice, "id", "create_date"), condition("write_date", ">=", from.UTC().Format(timeLayout)),
+			condition("write_date", "<", until.UTC().Format(timeLayout)))})
 	if err != nil {
 		return nil, err
 	}

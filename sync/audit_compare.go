@@ -155,9 +155,9 @@ func (a *audit) compareDays(ctx context.Context) error {
 }
 
 func (a *audit) compareDay(ctx context.Context, day time.Time) error {
-	after := int64(0)
+	of := a.all
 	for {
-		heads, err := a.erp.HeadsWrittenIn(ctx, day, day.AddDate(0, 0, 1), after, headPage)
+		heads, err := a.erp.HeadsWrittenIn(ctx, of, day, day.AddDate(0, 0, 1), headPage)
 		a.asked(len(heads))
 		if err != nil {
 			return err
@@ -178,7 +178,7 @@ func (a *audit) compareDay(ctx context.Context, day time.Time) error {
 		if len(heads) < headPage {
 			return nil
 		}
-		after = ids[len(ids)-1]
+		of.FirstID = ids[len(ids)-1] + 1
 	}
 }
 
@@ -232,7 +232,9 @@ func (a *audit) descend(ctx context.Context, r idRange) error {
 
 // enter lists the orders of a range, of both sides.
 func (a *audit) enter(ctx context.Context, r idRange) error {
-	inERP, err := a.erp.OrderIDs(ctx, order.Slice{FirstID: r.first, LastID: r.last}, leafWidth)
+	of := a.all
+	of.FirstID, of.LastID = r.first, r.last
+	inERP, err := a.erp.OrderIDs(ctx, of, leafWidth)
 	a.asked(len(inERP))
 	if err != nil {
 		return err

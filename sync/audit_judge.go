@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -32,7 +33,7 @@ func (a *audit) judge(ctx context.Context) ([]order.Finding, error) {
 	explained := map[int64]bool{}
 	var differing []int64
 	for _, v := range first {
-		if v.difference == "" {
+		if v.difference == "" || v.before(a.options.Since) {
 			continue
 		}
 		explained[v.id] = true
@@ -57,6 +58,9 @@ func (a *audit) judge(ctx context.Context) ([]order.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	if second, err = a.awaitBurials(ctx, second); err != nil {
+		return nil, err
+	}
 	var findings []order.Finding
 	for _, v := range second {
 		switch {
@@ -75,6 +79,40 @@ func (a *audit) judge(ctx context.Context) ([]order.Finding, error) {
 			State: order.FindingFound, Detail: v.difference, FoundAt: a.now().UTC()})
 	}
 	return findings, nil
+}
+
+// awaitBurials looks at the orders that the ERP no longer has until the sync must have noticed. A deletion leaves no date that
+// tells how long ago it was; and the sync, which goes by the number of orders, may take more than one turn while others
+// are created. Where nobody syncs, nobody is waited for.
+func (a *audit) awaitBurials(ctx context.Context, views []view) ([]view, error) {
+	absent := func(v view) bool { return v.erp == nil && v.unreadable == nil && v.difference != "" }
+	for began := a.now(); slices.ContainsFunc(views, absent) && a.now().Sub(began) < a.settled; {
+		cursor, err := a.mirror.Cursor(ctx, a.tenant.ID, ordersModel)
+		if err != nil {
+			return nil, err
+		}
+		if a.now().Sub(cursor.SyncedAt) > a.settled {
+			break
+		}
+		if err := sleep(ctx, a.pauseOfAudit()); err != nil {
+			return nil, err
+		}
+		var ids []int64
+		rest := views[:0]
+		for _, v := range views {
+			if absent(v) {
+				ids = append(ids, v.id)
+			} else {
+				rest = append(rest, v)
+			}
+		}
+		again, err := a.look(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		views = append(rest, again...)
+	}
+	return views, nil
 }
 
 // look reads orders whole from both sides, the ERP first, and compares them. An order that the mirror has read since the
@@ -208,6 +246,19 @@ func (v *view) compare() {
 	default:
 		v.kind, v.difference = compareOrders(v.mirror, v.erp)
 	}
+}
+
+// before reports whether both sides say that the order was neither created nor written since a time.
+func (v *view) before(since time.Time) bool {
+	if v.erp == nil && v.mirror == nil {
+		return false
+	}
+	for _, side := range []*order.Snapshot{v.erp, v.mirror} {
+		if side != nil && !later(side.CreatedAt, later(side.WriteDate, side.LinesWriteDate)).Before(since) {
+			return false
+		}
+	}
+	return true
 }
 
 func (v *view) number() string {

@@ -40,8 +40,8 @@ type ERP interface {
 	LineTotals(ctx context.Context, slice order.Slice) ([]order.Totals, error)
 	// WriteDays counts orders by the day on which they were last written.
 	WriteDays(ctx context.Context, slice order.Slice) ([]order.Totals, error)
-	// HeadsWrittenIn lists up to limit orders last written in [from, until), by rising id above afterID.
-	HeadsWrittenIn(ctx context.Context, from, until time.Time, afterID int64, limit int) ([]order.Head, error)
+	// HeadsWrittenIn lists up to limit orders of a slice that were last written in [from, until), by rising id.
+	HeadsWrittenIn(ctx context.Context, slice order.Slice, from, until time.Time, limit int) ([]order.Head, error)
 	// OrderIDs returns up to limit ids of orders, rising.
 	OrderIDs(ctx context.Context, slice order.Slice, limit int) ([]int64, error)
 	// OrderHidden reports whether an order exists that the gateway's user may not see.

@@ -54,10 +54,10 @@ func (b *bundle) testTotals(t *testing.T) {
 	requireSameTotals(t, writeDays(orders), days)
 
 	day := orders[0].WriteDate.Truncate(24 * time.Hour)
-	heads, err := b.client.HeadsWrittenIn(t.Context(), day, day.AddDate(0, 0, 1), ids[0]-1, 1)
+	heads, err := b.client.HeadsWrittenIn(t.Context(), order.Slice{FirstID: ids[0]}, day, day.AddDate(0, 0, 1), 1)
 	require.NoError(t, err)
 	require.Equal(t, []order.Head{{ID: ids[0], WriteDate: orders[0].WriteDate}}, heads)
-	heads, err = b.client.HeadsWrittenIn(t.Context(), day.AddDate(0, 0, 1), day.AddDate(0, 0, 2), 0, 1)
+	heads, err = b.client.HeadsWrittenIn(t.Context(), order.Slice{}, day.AddDate(0, 0, 1), day.AddDate(0, 0, 2), 1)
 	require.NoError(t, err)
 	require.Empty(t, heads)
 }
