@@ -13,6 +13,9 @@ type AuditOptions struct {
 	Repair  bool               // bring the mirror to the ERP's state where they differ
 	Since   time.Time          // only orders created or written in the ERP since; zero for all
 	Night   string             // of a nightly audit: the day. A night has one audit, whichever process runs it
+	// Pause is how long a difference must last to count: the sync beside the audit must have had its turn by then. Two of
+	// its intervals if 0.
+	Pause time.Duration
 }
 
 // AuditStore keeps audits and their findings, and sums the mirror up as the ERP does.
@@ -72,16 +75,17 @@ type leaf struct {
 
 // Audit compares the mirror with the ERP, by sums first and order by order only where those differ, and names each order
 // that differs. With Repair it brings those orders to the ERP's state and looks again. What is changing at the moment is no
-// finding: a difference counts if it outlasts two intervals of the sync. The findings are in the database, by the run's ID.
+// finding: a difference counts if it outlasts the pause. The findings are in the database, by the run's ID.
 //
 // Error: the run's Failure says it too; the run is returned in any case. ErrNightTaken if the night has an audit already.
 func (s *Service) Audit(ctx context.Context, o AuditOptions) (order.AuditRun, error) {
 	if o.Trigger == "" {
 		o.Trigger = order.ByCommand
 	}
+	setDefault(&o.Pause, 2*s.cfg.SyncInterval)
 	a := &audit{
 		Service: s, options: o, token: s.cfg.NewToken(), suspects: map[int64]bool{}, all: order.Slice{CreatedFrom: o.Since},
-		settled: s.cfg.TransactionLimit + s.pauseOfAudit(),
+		settled: s.cfg.TransactionLimit + o.Pause,
 	}
 	a.run = order.AuditRun{
 		Trigger: o.Trigger, Night: o.Night, Repair: o.Repair, Since: o.Since, State: order.AuditRunning,
@@ -109,9 +113,6 @@ func (s *Service) Audit(ctx context.Context, o AuditOptions) (order.AuditRun, er
 var ErrNightTaken = order.Errorf(order.Conflict, "night_taken", "This night's audit has run already, or runs in another process.")
 
 const neverSyncedCode = "never_synced"
-
-// pauseOfAudit is how long a difference must last to be one: the sync beside the audit has had its turn by then.
-func (s *Service) pauseOfAudit() time.Duration { return 2 * s.cfg.SyncInterval }
 
 // perform finds the differences, names them and, if asked to, repairs them.
 func (a *audit) perform(ctx context.Context) error {

@@ -51,7 +51,7 @@ func (a *audit) judge(ctx context.Context) ([]order.Finding, error) {
 	if len(differing) == 0 {
 		return nil, nil
 	}
-	if err := sleep(ctx, a.pauseOfAudit()); err != nil {
+	if err := sleep(ctx, a.options.Pause); err != nil {
 		return nil, err
 	}
 	second, err := a.look(ctx, differing)
@@ -94,7 +94,7 @@ func (a *audit) awaitBurials(ctx context.Context, views []view) ([]view, error) 
 		if a.now().Sub(cursor.SyncedAt) > a.settled {
 			break
 		}
-		if err := sleep(ctx, a.pauseOfAudit()); err != nil {
+		if err := sleep(ctx, a.options.Pause); err != nil {
 			return nil, err
 		}
 		var ids []int64

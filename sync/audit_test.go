@@ -12,6 +12,7 @@ import (
 	"ordergate/store/storetest"
 	ordersync "ordergate/sync"
 	"ordergate/test/env"
+	"ordergate/test/odoorpc"
 )
 
 // eachAuditWorld runs a test against sandboxes of both versions on every database, and against both real Odoos.
@@ -215,4 +216,35 @@ func TestAuditLeavesToTheSyncWhatItsTurnHasNotComeFor(t *testing.T) {
 	run = <-done
 	require.Equal(t, order.AuditDone, run.State)
 	require.Zero(t, run.FindingCount())
+}
+
+// What the gateway's user may not see in Odoo, another company's orders, is no deleted order.
+func TestAuditTellsHiddenOrdersFromDeletedOnes(t *testing.T) {
+	t.Parallel()
+	for name, world := range map[string]func(t *testing.T) *auditWorld{
+		"Odoo 14": func(t *testing.T) *auditWorld { return realWorld(t, 14, env.Database(t, env.MariaDB(t))) },
+		"Odoo 19": func(t *testing.T) *auditWorld { return realWorld(t, 19, env.Database(t, env.MySQL(t))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := world(t)
+			ids := w.orders(t, 2)
+			company := w.people(t, "res.company", "create", map[string]any{"name": fmt.Sprint("Hidden ", time.Now().UnixNano())}).(int64)
+			users := w.people(t, "res.users", "search", []any{[]any{"login", "=", w.server.AdminUser}})
+			w.people(t, "res.users", "write", users, map[string]any{"company_ids": []any{[]any{4, company}}})
+			answer, err := odoorpc.Execute(w.server.URL, w.server.Database, w.server.AdminUser, w.server.AdminPassword, "sale.order", "create",
+				[]any{map[string]any{"partner_id": w.partner, "company_id": company}},
+				map[string]any{"context": map[string]any{"allowed_company_ids": []any{company}}})
+			require.NoError(t, err)
+			hidden := answer.(int64)
+			// As if the mirror had read it when it was the gateway's company's.
+			w.stray(t, ids[0], hidden, time.Now().UTC())
+			w.people(t, "sale.order", "unlink", []any{ids[1]})
+			w.later(10 * time.Minute)
+
+			run := w.audit(t, true)
+			require.Equal(t, map[int64]order.FindingKind{hidden: order.FindingStray, ids[1]: order.FindingDeleted}, kindsOf(w.findings(t, run)))
+			require.Zero(t, run.Left())
+			require.Zero(t, w.audit(t, true).FindingCount())
+		})
+	}
 }

@@ -39,6 +39,7 @@ var parts = []part{
 	{"latency", measureLatency},
 	{"overload", measureOverload},
 	{"recovery", measureRecovery},
+	{"audit", measureAudit},
 }
 
 func run() (kept bool, err error) {
