@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"ordergate/odoo"
 	"ordergate/order"
 )
@@ -130,12 +132,11 @@ func (a *audit) compareMonths(ctx context.Context) error {
 // compareDays compares how many orders were last written on each day, and looks at the dates of those of a day that
 // differs. An order whose latest state the mirror lacks is there in the ERP, and in the mirror on an earlier day.
 func (a *audit) compareDays(ctx context.Context) error {
-	inERP, err := a.erp.WriteDays(ctx, a.all)
-	a.asked(len(inERP))
-	if err != nil {
-		return err
-	}
-	inMirror, err := a.mirror.WriteDays(ctx, a.tenant.ID, a.slice(a.all))
+	inERP, inMirror, err := a.bothSides(ctx, func(ctx context.Context) ([]order.Totals, error) {
+		return a.erp.WriteDays(ctx, a.all)
+	}, func(ctx context.Context) ([]order.Totals, error) {
+		return a.mirror.WriteDays(ctx, a.tenant.ID, a.slice(a.all))
+	})
 	if err != nil {
 		return err
 	}
@@ -210,7 +211,7 @@ func (a *audit) descend(ctx context.Context, r idRange) error {
 		part := idRange{first, min(first+step-1, r.last)}
 		of := a.all
 		of.FirstID, of.LastID = part.first, part.last
-		inERP, inMirror, err := a.orderTotals(ctx, of, false)
+		inERP, inMirror, err := a.orderTotals(ctx, of, true)
 		if err != nil {
 			return err
 		}
@@ -255,23 +256,32 @@ func (a *audit) enter(ctx context.Context, r idRange) error {
 }
 
 func (a *audit) orderTotals(ctx context.Context, slice order.Slice, byMonth bool) (inERP, inMirror []order.Totals, err error) {
-	inERP, err = a.erp.OrderTotals(ctx, slice, byMonth)
-	a.asked(len(inERP))
-	if err != nil {
-		return nil, nil, err
-	}
-	inMirror, err = a.mirror.OrderTotals(ctx, a.tenant.ID, a.slice(slice), byMonth)
-	return inERP, inMirror, err
+	return a.bothSides(ctx, func(ctx context.Context) ([]order.Totals, error) {
+		return a.erp.OrderTotals(ctx, slice, byMonth)
+	}, func(ctx context.Context) ([]order.Totals, error) {
+		return a.mirror.OrderTotals(ctx, a.tenant.ID, a.slice(slice), byMonth)
+	})
 }
 
 func (a *audit) linesAgree(ctx context.Context, slice order.Slice) (bool, error) {
-	inERP, err := a.erp.LineTotals(ctx, slice)
-	a.asked(len(inERP))
-	if err != nil {
-		return false, err
-	}
-	inMirror, err := a.mirror.LineTotals(ctx, a.tenant.ID, a.slice(slice))
+	inERP, inMirror, err := a.bothSides(ctx, func(ctx context.Context) ([]order.Totals, error) {
+		return a.erp.LineTotals(ctx, slice)
+	}, func(ctx context.Context) ([]order.Totals, error) {
+		return a.mirror.LineTotals(ctx, a.tenant.ID, a.slice(slice))
+	})
 	return len(order.DifferentTotals(inERP, inMirror)) == 0, err
+}
+
+type sums = func(context.Context) ([]order.Totals, error)
+
+// bothSides asks the ERP and the database at the same time.
+func (a *audit) bothSides(ctx context.Context, erp, mirror sums) (inERP, inMirror []order.Totals, err error) {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { inERP, err = erp(groupCtx); return err })
+	group.Go(func() (err error) { inMirror, err = mirror(groupCtx); return err })
+	err = group.Wait()
+	a.asked(len(inERP))
+	return inERP, inMirror, err
 }
 
 // slice is a slice of the mirror: without ids that no ERP has, whose sums no number holds.

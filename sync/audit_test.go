@@ -29,6 +29,9 @@ func eachAuditWorld(t *testing.T, test func(t *testing.T, w *auditWorld)) {
 	t.Run("Odoo 19 and MySQL", func(t *testing.T) { test(t, realWorld(t, 19, env.Database(t, env.MySQL(t)))) })
 }
 
+// impossibleIDs are ids that no Odoo has; their sum is more than a database can hold.
+var impossibleIDs = []int64{1 << 62, 1<<62 + 1}
+
 func TestAuditFindsNamesAndRepairsEveryKindOfDrift(t *testing.T) {
 	t.Parallel()
 	eachAuditWorld(t, func(t *testing.T, w *auditWorld) {
@@ -56,8 +59,10 @@ func TestAuditFindsNamesAndRepairsEveryKindOfDrift(t *testing.T) {
 		want[ids[6]] = order.FindingDeleted
 		w.stray(t, ids[7], ids[15]+5000, nil)
 		want[ids[15]+5000] = order.FindingStray
-		w.stray(t, ids[7], 1<<40, time.Now().UTC())
-		want[1<<40] = order.FindingStray
+		for _, id := range impossibleIDs {
+			w.stray(t, ids[7], id, time.Now().UTC())
+			want[id] = order.FindingStray
+		}
 
 		w.mirror(t, ids[8], "UPDATE orders SET amount_total = amount_total + 0.01 WHERE id = ?")
 		want[ids[8]] = order.FindingAmount
@@ -90,7 +95,7 @@ func TestAuditFindsNamesAndRepairsEveryKindOfDrift(t *testing.T) {
 		for _, f := range w.findings(t, repaired) {
 			require.Equal(t, order.FindingRepaired, f.State)
 		}
-		for _, id := range []int64{ids[6], ids[15] + 5000, 1 << 40} {
+		for _, id := range []int64{ids[6], ids[15] + 5000, impossibleIDs[0], impossibleIDs[1]} {
 			o, err := w.db.Order(t.Context(), w.tenant.ID, id)
 			require.NoError(t, err)
 			require.False(t, o.DeletedAt.IsZero(), "a tombstone")
@@ -104,6 +109,84 @@ func TestAuditFindsNamesAndRepairsEveryKindOfDrift(t *testing.T) {
 		require.Len(t, runs, 4)
 		require.Equal(t, last.ID, runs[0].ID)
 	})
+}
+
+// Each sum must lead to what only it shows, without help from the others.
+func TestEachSumOfAnAuditShowsItsDrift(t *testing.T) {
+	t.Parallel()
+	for _, major := range []int{14, 19} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			t.Parallel()
+			w := sandboxWorld(t, major, storetest.SQLite(t))
+			ids := w.orders(t, 8)
+			empty := w.people(t, "sale.order", "create", map[string]any{"partner_id": w.partner}).(int64)
+			require.NoError(t, w.MirrorOrders(t.Context(), []int64{empty}))
+			w.later(40 * 24 * time.Hour)
+			for _, drift := range []struct {
+				what string
+				make func()
+				want map[int64]order.FindingKind
+			}{
+				{"a status", func() { w.mirror(t, ids[0], "UPDATE orders SET status = 'sent' WHERE id = ?") },
+					map[int64]order.FindingKind{ids[0]: order.FindingStale}},
+				{"a customer", func() { w.mirror(t, ids[1], "UPDATE orders SET erp_partner_id = 9 WHERE id = ?") },
+					map[int64]order.FindingKind{ids[1]: order.FindingStale}},
+				{"a total", func() { w.mirror(t, ids[2], "UPDATE orders SET amount_total = amount_total - 0.01 WHERE id = ?") },
+					map[int64]order.FindingKind{ids[2]: order.FindingAmount}},
+				{"a tax", func() { w.mirror(t, ids[2], "UPDATE orders SET amount_tax = amount_tax + 0.01 WHERE id = ?") },
+					map[int64]order.FindingKind{ids[2]: order.FindingAmount}},
+				{"an untaxed amount", func() { w.mirror(t, ids[2], "UPDATE orders SET amount_untaxed = amount_untaxed + 0.01 WHERE id = ?") },
+					map[int64]order.FindingKind{ids[2]: order.FindingAmount}},
+				{"an order under another's id", func() { w.mirror(t, empty, "UPDATE orders SET erp_order_id = erp_order_id + 1 WHERE id = ?") },
+					map[int64]order.FindingKind{empty: order.FindingMissing, empty + 1: order.FindingDeleted}},
+				{"a month of creation", func() {
+					w.mirror(t, ids[3], "UPDATE orders SET erp_created_at = '2020-01-01 00:00:00+00:00' WHERE id = ?")
+				},
+					map[int64]order.FindingKind{ids[3]: order.FindingStale}},
+				{"a row of an earlier system", func() { w.mirror(t, ids[3], "UPDATE orders SET erp_created_at = NULL WHERE id = ?") },
+					map[int64]order.FindingKind{ids[3]: order.FindingStale}},
+				{"a day of writing", func() { w.mirror(t, ids[3], "UPDATE orders SET write_date = '2020-01-01 00:00:00+00:00' WHERE id = ?") },
+					map[int64]order.FindingKind{ids[3]: order.FindingStale}},
+				{"a line for nothing", func() {
+					w.mirror(t, ids[4], "UPDATE order_lines SET quantity = 0, position = 1 WHERE order_id = ? AND position = 1")
+				},
+					map[int64]order.FindingKind{ids[4]: order.FindingLine}},
+				{"a line's id", func() {
+					w.mirror(t, ids[5], "UPDATE order_lines SET erp_line_id = erp_line_id + 1000 WHERE order_id = ? AND position = 1")
+				},
+					map[int64]order.FindingKind{ids[5]: order.FindingLine}},
+				{"a line's tax", func() {
+					w.mirror(t, ids[5], "UPDATE order_lines SET tax = tax + 0.01 WHERE order_id = ? AND position = 1")
+				},
+					map[int64]order.FindingKind{ids[5]: order.FindingLine}},
+				{"a line of another order", func() {
+					w.mirror(t, ids[7], "UPDATE order_lines SET order_id = ? WHERE order_id = ? AND position = 1", w.rowID(t, ids[6]))
+				}, map[int64]order.FindingKind{ids[6]: order.FindingLine, ids[7]: order.FindingLine}},
+			} {
+				drift.make()
+				w.later(time.Minute) // apart from the reading that repaired the one before
+				run := w.audit(t, true)
+				require.Equal(t, drift.want, kindsOf(w.findings(t, run)), drift.what)
+				require.Zero(t, run.Left(), drift.what)
+				require.Zero(t, w.audit(t, false).FindingCount(), drift.what)
+			}
+		})
+	}
+}
+
+func TestAuditSinceLeavesOlderOrdersAlone(t *testing.T) {
+	t.Parallel()
+	w := sandboxWorld(t, 19, storetest.SQLite(t))
+	old := w.orders(t, 1)
+	w.later(24 * time.Hour)
+	require.NoError(t, w.erp.Ping(t.Context()))
+	w.since = w.erp.Now().Truncate(time.Second)
+	fresh := w.orders(t, 1)
+	w.mirror(t, old[0], "UPDATE orders SET amount_total = 1 WHERE id = ?")
+	w.mirror(t, fresh[0], "UPDATE orders SET amount_total = 1 WHERE id = ?")
+	require.Equal(t, map[int64]order.FindingKind{fresh[0]: order.FindingAmount}, kindsOf(w.findings(t, w.audit(t, true))))
+	w.since = time.Time{}
+	require.Equal(t, map[int64]order.FindingKind{old[0]: order.FindingAmount}, kindsOf(w.findings(t, w.audit(t, true))))
 }
 
 // Sums must lead to old orders too, whose dates are not looked at one by one.

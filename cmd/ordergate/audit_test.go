@@ -36,7 +36,9 @@ func TestAuditCommand(t *testing.T) {
 	code, _ = command(append([]string{"sync"}, flags...)...)
 	require.Zero(t, code)
 	flags = append(flags, "--pause", "1ms")
-	audit := func(args ...string) (int, string) { return command(append(append([]string{"audit"}, flags...), args...)...) }
+	audit := func(args ...string) (int, string) {
+		return command(append(append([]string{"audit"}, flags...), args...)...)
+	}
 
 	code, out := audit()
 	require.Zero(t, code, out)
