@@ -177,16 +177,19 @@ func TestEachSumOfAnAuditShowsItsDrift(t *testing.T) {
 func TestAuditSinceLeavesOlderOrdersAlone(t *testing.T) {
 	t.Parallel()
 	w := sandboxWorld(t, 19, storetest.SQLite(t))
-	old := w.orders(t, 1)
+	old := w.orders(t, 2)
 	w.later(24 * time.Hour)
 	require.NoError(t, w.erp.Ping(t.Context()))
 	w.since = w.erp.Now().Truncate(time.Second)
 	fresh := w.orders(t, 1)
-	w.mirror(t, old[0], "UPDATE orders SET amount_total = 1 WHERE id = ?")
+	// The first is new to the mirror only: the second lies between it and the third.
+	w.mirror(t, old[0], "UPDATE orders SET erp_created_at = ? WHERE id = ?", w.since.Add(time.Second))
+	w.mirror(t, old[1], "UPDATE orders SET amount_total = 1 WHERE id = ?")
 	w.mirror(t, fresh[0], "UPDATE orders SET amount_total = 1 WHERE id = ?")
-	require.Equal(t, map[int64]order.FindingKind{fresh[0]: order.FindingAmount}, kindsOf(w.findings(t, w.audit(t, true))))
+	require.Equal(t, map[int64]order.FindingKind{old[0]: order.FindingStale, fresh[0]: order.FindingAmount},
+		kindsOf(w.findings(t, w.audit(t, true))))
 	w.since = time.Time{}
-	require.Equal(t, map[int64]order.FindingKind{old[0]: order.FindingAmount}, kindsOf(w.findings(t, w.audit(t, true))))
+	require.Equal(t, map[int64]order.FindingKind{old[1]: order.FindingAmount}, kindsOf(w.findings(t, w.audit(t, true))))
 }
 
 // Sums must lead to old orders too, whose dates are not looked at one by one.
@@ -263,6 +266,11 @@ func TestAuditReadsOnlyTheOrdersAroundADifference(t *testing.T) {
 	require.Equal(t, map[int64]order.FindingKind{ids[200]: order.FindingAmount}, kindsOf(w.findings(t, run)))
 	require.Less(t, run.Rows, int64(600), "one range of a hundred orders and their lines, twice")
 	require.Less(t, run.Calls, int64(30))
+
+	w.mirror(t, ids[200], "UPDATE orders SET erp_created_at = '2020-01-01 00:00:00+00:00' WHERE id = ?")
+	w.later(time.Minute)
+	require.Equal(t, map[int64]order.FindingKind{ids[200]: order.FindingStale}, kindsOf(w.findings(t, w.audit(t, true))),
+		"the month leads to it down to the last range")
 }
 
 // What was written lately is the sync's, and so is what the sync brings while the audit waits.
