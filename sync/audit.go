@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"ordergate/order"
@@ -136,19 +137,30 @@ func (a *audit) perform(ctx context.Context) error {
 	if err != nil || len(findings) == 0 {
 		return err
 	}
-	for _, f := range findings {
+	for i, f := range findings {
 		a.run.Found[f.Kind]++
 		a.metrics.auditFindings.WithLabelValues(string(f.Kind)).Inc()
-		a.log.WarnContext(ctx, "the mirror differs from the ERP", "kind", f.Kind, "erp_order_id", f.ERPOrderID, "detail", f.Detail)
+		if i < loggedFindings {
+			a.log.WarnContext(ctx, "the mirror differs from the ERP", "kind", f.Kind, "erp_order_id", f.ERPOrderID, "detail", f.Detail)
+		}
 	}
-	if findings, err = a.mirror.AddFindings(ctx, a.tenant.ID, findings); err != nil {
-		return err
+	// All are stored before the first is repaired: a crash in between leaves no repair that nobody hears of.
+	var stored []order.Finding
+	for page := range slices.Chunk(findings, orderPage) {
+		added, err := a.mirror.AddFindings(ctx, a.tenant.ID, page)
+		if err != nil {
+			return err
+		}
+		stored = append(stored, added...)
 	}
 	if !a.options.Repair {
 		return nil
 	}
-	return a.repair(ctx, findings)
+	return a.repair(ctx, stored)
 }
+
+// loggedFindings is how many findings of a run go to the log; the table has all.
+const loggedFindings = 100
 
 // renew keeps the run this process's, or ends it if another has taken it up.
 func (a *audit) renew(ctx context.Context) error {

@@ -33,7 +33,7 @@ func (a *audit) judge(ctx context.Context) ([]order.Finding, error) {
 	explained := map[int64]bool{}
 	var differing []int64
 	for _, v := range first {
-		if v.difference == "" || v.before(a.options.Since) {
+		if v.before(a.options.Since) {
 			continue
 		}
 		explained[v.id] = true
@@ -63,10 +63,7 @@ func (a *audit) judge(ctx context.Context) ([]order.Finding, error) {
 	}
 	var findings []order.Finding
 	for _, v := range second {
-		switch {
-		case v.difference == "":
-			continue
-		case v.beingWritten:
+		if v.beingWritten {
 			a.run.Unsettled++
 			continue
 		}
@@ -85,7 +82,7 @@ func (a *audit) judge(ctx context.Context) ([]order.Finding, error) {
 // tells how long ago it was; and the sync, which goes by the number of orders, may take more than one turn while others
 // are created. Where nobody syncs, nobody is waited for.
 func (a *audit) awaitBurials(ctx context.Context, views []view) ([]view, error) {
-	absent := func(v view) bool { return v.erp == nil && v.unreadable == nil && v.difference != "" }
+	absent := func(v view) bool { return v.erp == nil && v.unreadable == nil }
 	for began := a.now(); slices.ContainsFunc(views, absent) && a.now().Sub(began) < a.settled; {
 		cursor, err := a.mirror.Cursor(ctx, a.tenant.ID, ordersModel)
 		if err != nil {
@@ -115,8 +112,8 @@ func (a *audit) awaitBurials(ctx context.Context, views []view) ([]view, error) 
 	return views, nil
 }
 
-// look reads orders whole from both sides, the ERP first, and compares them. An order that the mirror has read since the
-// ERP was asked is looked at again.
+// look reads orders whole from both sides, the ERP first, compares them and returns those that differ. An order that the
+// mirror has read since the ERP was asked is looked at again.
 func (a *audit) look(ctx context.Context, ids []int64) ([]view, error) {
 	var views []view
 	pending := ids
@@ -129,7 +126,10 @@ func (a *audit) look(ctx context.Context, ids []int64) ([]view, error) {
 				return nil, err
 			}
 			for _, v := range list {
-				if v.erp != nil && v.mirror != nil && v.mirror.ReadAt.After(v.erp.ReadAt) && v.difference != "" {
+				if v.difference == "" {
+					continue
+				}
+				if v.erp != nil && v.mirror != nil && v.mirror.ReadAt.After(v.erp.ReadAt) {
 					if round < 3 {
 						again = append(again, v.id)
 						continue
@@ -175,6 +175,9 @@ func (a *audit) lookAt(ctx context.Context, ids []int64) ([]view, error) {
 		for _, side := range []*order.Snapshot{v.erp, v.mirror} {
 			if side != nil && erpNow.Sub(later(side.WriteDate, side.LinesWriteDate)).Abs() < a.settled {
 				v.beingWritten = true
+			}
+			if side != nil {
+				side.Lines, side.Note = nil, "" // a mirror may differ in all of its orders
 			}
 		}
 		views[i] = v

@@ -58,7 +58,8 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 		ids[i] = f.ERPOrderID
 	}
 	views, err := a.look(ctx, ids)
-	if err != nil {
+	looked := err == nil
+	if !looked {
 		failure = err
 	}
 	seen := make(map[int64]view, len(views))
@@ -67,10 +68,10 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 	}
 	for i := range findings {
 		f := &findings[i]
-		v, looked := seen[f.ERPOrderID]
+		v, differs := seen[f.ERPOrderID]
 		f.EndedAt = a.now().UTC()
 		switch {
-		case looked && (v.difference == "" || v.beingWritten):
+		case looked && (!differs || v.beingWritten):
 			f.State = order.FindingRepaired
 			a.run.Repaired++
 			continue
