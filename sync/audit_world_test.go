@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -73,10 +74,15 @@ func sandboxWorld(t *testing.T, major int, dsn string) *auditWorld {
 	return w
 }
 
+// realTurn lets one test at a time at the real Odoos: an audit sees what all of them do.
+var realTurn sync.Mutex
+
 // realWorld is one in front of a real Odoo. Only the orders that the test makes are compared, which nobody else touches;
 // what was written two seconds ago counts as settled.
 func realWorld(t *testing.T, major int, dsn string) *auditWorld {
 	t.Helper()
+	realTurn.Lock()
+	t.Cleanup(realTurn.Unlock)
 	w := newAuditWorld(t, env.Odoo(t, major), dsn, func(cfg *ordersync.Config) { cfg.TransactionLimit = time.Second })
 	w.later = func(d time.Duration) { time.Sleep(min(d, 3*time.Second)) }
 	require.NoError(t, w.erp.Ping(t.Context()))
