@@ -21,6 +21,7 @@ type dialect struct {
 	webRead           bool   // web_read: an order and its lines in one call, under the same snapshot
 	locked            bool   // an order that is done is a locked "sale"; before, its state was "done"
 	hasAccess         bool   // has_access; before, check_access_rights
+	formattedGroups   bool   // formatted_read_group; before, read_group, which is deprecated now
 }
 
 func dialectOf(v Version) dialect {
@@ -31,6 +32,7 @@ func dialectOf(v Version) dialect {
 		webRead:           v.Major >= 17,
 		locked:            v.Major >= 17,
 		hasAccess:         v.Major >= 18,
+		formattedGroups:   v.Major >= 19,
 	}
 	if v.Major >= 19 {
 		d.lineUnit = "product_uom_id"

@@ -25,11 +25,13 @@ const (
 	keyCustomerPartner = "uniq_customers_partner"
 	keyCustomerRef     = "uniq_customers_ref"
 	keyProduct         = "uniq_products_product"
+	keyAuditNight      = "uniq_audit_runs_night"
 	keyPrimary         = "PRIMARY" // MariaDB does not say of which table
 )
 
 // keysByColumns names the unique keys where the database names their columns: SQLite does.
 var keysByColumns = map[string]string{
+	"audit_runs.tenant_id, audit_runs.night":                     keyAuditNight,
 	"tenants.name":                                               keyTenantName,
 	"api_keys.tenant_id, api_keys.name":                          keyAPIKeyName,
 	"api_keys.hash":                                              keyAPIKeyHash,

@@ -16,24 +16,24 @@ import (
 	ordersync "ordergate/sync"
 )
 
-// countingERP counts the calls of the sync, and can be made to fail.
-type countingERP struct {
+// callingERP counts the calls of the sync, and can be made to fail.
+type callingERP struct {
 	ordersync.ERP
 	heads, counts, read atomic.Int64
 	fail                func(ids []int64) error // nil: does not
 }
 
-func (e *countingERP) OrderHeads(ctx context.Context, page odoo.Page) ([]order.Head, error) {
+func (e *callingERP) OrderHeads(ctx context.Context, page odoo.Page) ([]order.Head, error) {
 	e.heads.Add(1)
 	return e.ERP.OrderHeads(ctx, page)
 }
 
-func (e *countingERP) CountOrders(ctx context.Context, r order.IDRange) (int64, error) {
+func (e *callingERP) CountOrders(ctx context.Context, r order.IDRange) (int64, error) {
 	e.counts.Add(1)
 	return e.ERP.CountOrders(ctx, r)
 }
 
-func (e *countingERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
+func (e *callingERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
 	if e.fail != nil {
 		if err := e.fail(ids); err != nil {
 			return nil, err
@@ -43,9 +43,9 @@ func (e *countingERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot
 	return e.ERP.Orders(ctx, ids)
 }
 
-func setupCounting(t *testing.T) (*bundle, *countingERP) {
+func setupCalling(t *testing.T) (*bundle, *callingERP) {
 	t.Helper()
-	erp := &countingERP{}
+	erp := &callingERP{}
 	b := setup(t, func(cfg *ordersync.Config) {
 		erp.ERP = cfg.ERP
 		cfg.ERP = erp
@@ -66,7 +66,7 @@ func (b *bundle) many(t *testing.T, n int) []int64 {
 
 func TestDeletedOrdersAreFoundByCounting(t *testing.T) {
 	t.Parallel()
-	b, erp := setupCounting(t)
+	b, erp := setupCalling(t)
 	ids := b.many(t, 1500)
 	require.NoError(t, b.Sync(t.Context()))
 	b.later(10 * time.Minute)
@@ -92,7 +92,7 @@ func TestDeletedOrdersAreFoundByCounting(t *testing.T) {
 // what was deleted.
 func TestOrdersUnderWayAreNotLookedFor(t *testing.T) {
 	t.Parallel()
-	b, erp := setupCounting(t)
+	b, erp := setupCalling(t)
 	require.NoError(t, b.Sync(t.Context()))
 	b.many(t, 3)
 	require.NoError(t, b.Sync(t.Context()))
@@ -111,8 +111,8 @@ func TestOrdersUnderWayAreNotLookedFor(t *testing.T) {
 
 func TestOneProcessSyncsForAll(t *testing.T) {
 	t.Parallel()
-	first, firstERP := setupCounting(t)
-	secondERP := &countingERP{ERP: first.cfg.ERP}
+	first, firstERP := setupCalling(t)
+	secondERP := &callingERP{ERP: first.cfg.ERP}
 	cfg := first.cfg
 	cfg.ERP, cfg.SyncInterval = secondERP, 10*time.Millisecond
 	second, err := ordersync.New(cfg)
@@ -144,7 +144,7 @@ func TestOneProcessSyncsForAll(t *testing.T) {
 
 func TestFullSyncGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
-	b, erp := setupCounting(t)
+	b, erp := setupCalling(t)
 	ids := b.many(t, 5300)
 	killed := &odoo.Error{Outcome: odoo.NotSent, Reason: odoo.Cancelled, Message: "killed"}
 	erp.fail = func(read []int64) error {
@@ -184,7 +184,7 @@ func TestFullSyncGoesOnWhereItStopped(t *testing.T) {
 
 func TestFullSyncBearsAnERPThatFailsAtTimes(t *testing.T) {
 	t.Parallel()
-	b, erp := setupCounting(t)
+	b, erp := setupCalling(t)
 	b.many(t, 60)
 	var calls atomic.Int64
 	erp.fail = func([]int64) error {
@@ -203,7 +203,7 @@ func TestFullSyncBearsAnERPThatFailsAtTimes(t *testing.T) {
 
 func TestFullSyncOfAPeriod(t *testing.T) {
 	t.Parallel()
-	b, erp := setupCounting(t)
+	b, erp := setupCalling(t)
 	require.NoError(t, b.Sync(t.Context()))
 	b.later(48 * time.Hour)
 	since := b.erp.Now().Add(-time.Hour)
@@ -220,7 +220,7 @@ func TestFullSyncOfAPeriod(t *testing.T) {
 
 func TestTwoFullSyncsAtOnce(t *testing.T) {
 	t.Parallel()
-	b, erp := setupCounting(t)
+	b, erp := setupCalling(t)
 	begun, release := make(chan struct{}), make(chan struct{})
 	erp.fail = func([]int64) error { close(begun); <-release; return nil }
 	var group sync.WaitGroup

@@ -40,6 +40,18 @@ type ERP interface {
 	CountOrders(ctx context.Context, r order.IDRange) (int64, error)
 	// OrdersOf returns the ids of a partner's latest orders, up to limit, by rising id.
 	OrdersOf(ctx context.Context, partnerID int64, limit int) ([]int64, error)
+	// OrderTotals sums orders up by status and currency, and by the month of their creation if byMonth.
+	OrderTotals(ctx context.Context, slice order.Slice, byMonth bool) ([]order.Totals, error)
+	// LineTotals sums the product lines of orders up, by currency.
+	LineTotals(ctx context.Context, slice order.Slice) ([]order.Totals, error)
+	// WriteDays counts orders by the day on which they were last written.
+	WriteDays(ctx context.Context, slice order.Slice) ([]order.Totals, error)
+	// HeadsWrittenIn lists up to limit orders of a slice that were last written in [from, until), by rising id.
+	HeadsWrittenIn(ctx context.Context, slice order.Slice, from, until time.Time, limit int) ([]order.Head, error)
+	// OrderIDs returns up to limit ids of orders, rising.
+	OrderIDs(ctx context.Context, slice order.Slice, limit int) ([]int64, error)
+	// OrderHidden reports whether an order exists that the gateway's user may not see.
+	OrderHidden(ctx context.Context, id int64) (bool, error)
 	// FindOrders returns the ids of the orders that have this number (name), or, if it is empty, this reference.
 	FindOrders(ctx context.Context, number, reference string) ([]int64, error)
 

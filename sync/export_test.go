@@ -1,4 +1,14 @@
 package ordersync
 
+import "context"
+
 // DrainBacklog lets the lanes look for queued intents, as Run does every second.
 func (s *Service) DrainBacklog() { s.lanes.poke(false) }
+
+// MirrorOrders brings orders to the mirror, as a sync that found them would.
+func (s *Service) MirrorOrders(ctx context.Context, ids []int64) error {
+	return s.mirrorOrders(ctx, ids, nil)
+}
+
+// AuditIfDue does what Run does every minute.
+func (s *Service) AuditIfDue(ctx context.Context) error { return s.auditIfDue(ctx) }

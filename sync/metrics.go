@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"ordergate/order"
 )
 
 // metrics are what one tenant's service counts.
@@ -25,6 +27,11 @@ type metrics struct {
 	inDoubt      prometheus.Gauge
 	oldestDoubt  prometheus.Gauge
 	parked       prometheus.Gauge
+
+	auditFindings *prometheus.CounterVec
+	auditSeconds  *prometheus.HistogramVec
+	auditSuccess  prometheus.Gauge
+	auditLeft     prometheus.Gauge
 }
 
 // newMetrics makes a tenant's metrics and registers them; with a nil registerer they are counted and shown to nobody.
@@ -65,6 +72,19 @@ func newMetrics(cfg Config, l *lanes) *metrics {
 		inDoubt:      gauge("ordergate_intents_in_doubt", "Intents whose last attempt had no known outcome."),
 		oldestDoubt:  gauge("ordergate_intents_in_doubt_oldest_seconds", "Age of the oldest intent that is being placed, in doubt or parked; 0 without any."),
 		parked:       gauge("ordergate_intents_parked", "Intents that wait for an operator."),
+
+		auditFindings: prometheus.NewCounterVec(counter("ordergate_audit_findings_total",
+			"Orders in which an audit found the mirror to differ from the ERP, by kind."), []string{"kind"}),
+		auditSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ordergate_audit_seconds", Help: "Duration of an audit, by how it ended.", ConstLabels: labels,
+			Buckets: prometheus.ExponentialBuckets(0.25, 3, 9),
+		}, []string{"state"}),
+		auditSuccess: gauge("ordergate_audit_last_success_timestamp_seconds",
+			"When the latest audit of everything began that came to its end; before the first, when this process began; NaN where audits are off."),
+		auditLeft: gauge("ordergate_audit_findings_left", "Findings of the latest audit of everything that are not repaired."),
+	}
+	for _, kind := range order.FindingKinds {
+		m.auditFindings.WithLabelValues(string(kind)) // at 0, so that the first finding shows as an increase
 	}
 	if cfg.Registerer == nil {
 		return m
@@ -74,6 +94,7 @@ func newMetrics(cfg Config, l *lanes) *metrics {
 	}
 	cfg.Registerer.MustRegister(m.resolved, m.mirrored, m.syncs, m.lag, m.mirrorAge,
 		m.batchOrders, m.batchSeconds, m.shed, m.purged, m.backlog, m.oldestQueued, m.open, m.inDoubt, m.oldestDoubt, m.parked,
+		m.auditFindings, m.auditSeconds, m.auditSuccess, m.auditLeft,
 		read("ordergate_queue_depth", "Requests that wait for a lane.", func() float64 { return float64(l.depth()) }),
 		read("ordergate_queue_capacity", "Requests that may wait for a lane.", func() float64 { return float64(l.capacity) }),
 		read("ordergate_batch_limit", "Orders that go in the next call to the ERP, at most.", func() float64 { return float64(l.limit()) }),

@@ -17,6 +17,7 @@ type Mirror interface {
 	CatalogueStore
 	CursorStore
 	WebhookStore
+	AuditStore
 }
 
 // IntentStore keeps intents. A method that names a token changes only what that token holds; what it held no longer is

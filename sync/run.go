@@ -47,6 +47,7 @@ func (s *Service) Run(ctx context.Context) {
 		return nil
 	})
 	group.Go(func() error { s.webhooks.run(ctx); return nil })
+	group.Go(func() error { s.every(ctx, always(auditTick), "audit", s.auditIfDue); return nil })
 	_ = group.Wait() // the functions above return nil
 }
 

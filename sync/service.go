@@ -53,6 +53,11 @@ type Config struct {
 	// TransactionLimit is Odoo's longest transaction (its limit_time_real is 120 s by default): how long after a lost
 	// answer an order may still appear, and how far back a sync must look. Default 150 s.
 	TransactionLimit time.Duration
+	// AuditAt is when the mirror is compared with the ERP every night: the time since midnight UTC, 24 h for midnight
+	// itself. 0: never.
+	AuditAt time.Duration
+	// AuditRepair lets the nightly audit repair what it finds.
+	AuditRepair bool
 }
 
 // Service places and reads the orders of one tenant.
@@ -76,6 +81,9 @@ type Service struct {
 	rounds     rounds       // needs syncing
 	found      atomic.Int64 // orders in which a sync found something new
 	webhooks   webhooks
+
+	began      time.Time     // when the service was made
+	auditDelay time.Duration // how long after AuditAt this process asks for the night's audit
 
 	// life ends when Close is called; what outlives its request (a shared sync) runs under it and is counted in work.
 	life   context.Context
@@ -130,6 +138,7 @@ func New(cfg Config) (*Service, error) {
 	s.rounds = rounds{interval: cfg.SyncInterval, limit: cfg.TransactionLimit}
 	s.metrics = newMetrics(cfg, &s.lanes)
 	s.webhooks.init(s, cfg)
+	s.began, s.auditDelay = cfg.Clock(), cfg.Jitter(auditSpread/2)
 	return s, nil
 }
 

@@ -22,6 +22,7 @@ type cli struct {
 	Serve    serveCommand    `cmd:"" help:"Serve the HTTP API, and keep the mirror up to date."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this version's schema, or say how far it is."`
 	Sync     syncCommand     `cmd:"" help:"Bring what changed in Odoo to the mirror, once."`
+	Audit    auditCommand    `cmd:"" help:"Compare the mirror with Odoo, name what differs, and with --repair mend it."`
 	Dedupe   dedupeCommand   `cmd:"" help:"Report, and with --apply clean up, what earlier systems left behind."`
 	Intents  intentsCommand  `cmd:"" help:"List, show, retry and call off orders that have no outcome yet."`
 	Key      keyCommand      `cmd:"" help:"Create, list and revoke API keys."`
@@ -43,7 +44,8 @@ func main() {
 	os.Exit(code)
 }
 
-// run parses the arguments, runs the command and returns the exit code: 0, 1 if the command failed, 2 for wrong usage.
+// run parses the arguments, runs the command and returns the exit code: 0, 1 if the command failed, 2 for wrong usage, 3 if an
+// audit leaves differences behind.
 func run(ctx context.Context, args []string, term terminal) (code int) {
 	type exit int
 	defer func() {
@@ -71,6 +73,9 @@ func run(ctx context.Context, args []string, term terminal) (code int) {
 		return 2
 	}
 	if err := command.Run(); err != nil {
+		if errors.Is(err, errDifferences) {
+			return exitFindings
+		}
 		if !errors.Is(err, errReported) {
 			fmt.Fprintln(term.err, "ordergate:", err)
 		}

@@ -39,6 +39,8 @@ type serveCommand struct {
 	MaxQueue       int           `env:"ORDERGATE_MAX_QUEUE" default:"200" help:"Requests that may wait for such a call; more are refused."`
 	MaxBacklog     int           `env:"ORDERGATE_MAX_BACKLOG" default:"100000" help:"Orders that may be queued in the database (Prefer: respond-async); more are refused."`
 	KeepKeys       time.Duration `env:"ORDERGATE_KEEP_KEYS" default:"720h" help:"How long idempotency keys and their outcomes are kept after the end."`
+	AuditAt        timeOfDay     `env:"ORDERGATE_AUDIT_AT" default:"03:00" placeholder:"HH:MM" help:"When the mirror is compared with Odoo every night, in UTC; off for never."`
+	AuditRepair    bool          `env:"ORDERGATE_AUDIT_REPAIR" default:"true" negatable:"" help:"Let the nightly audit bring the mirror to Odoo's state where they differ."`
 	RateLimit      float64       `env:"ORDERGATE_RATE_LIMIT" default:"50" help:"Requests a second that one API key may make."`
 	TrustedProxies []string      `env:"ORDERGATE_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Reverse proxies whose X-Forwarded-For is believed."`
 	LogFormat      string        `env:"ORDERGATE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
@@ -107,6 +109,7 @@ func (c serveCommand) services(ctx context.Context, db *store.Store, log *slog.L
 			cfg.Freshness, cfg.SyncInterval = c.Freshness, c.SyncInterval
 			cfg.PlaceBudget, cfg.BatchSize, cfg.Lanes = c.PlaceBudget, c.BatchSize, c.Lanes
 			cfg.MaxQueue, cfg.MaxBacklog, cfg.KeepKeys = c.MaxQueue, c.MaxBacklog, c.KeepKeys
+			cfg.AuditAt, cfg.AuditRepair = time.Duration(c.AuditAt), c.AuditRepair
 		})
 		if err != nil {
 			return nil, err

@@ -27,6 +27,7 @@ func genericMethods(major int) map[string]method {
 		"search_count":        {"read", false, callSearchCount},
 		"search_read":         {"read", false, callSearchRead},
 		"read":                {"read", false, callRead},
+		"read_group":          {"read", false, callReadGroup},
 		"fields_get":          {"", false, callFieldsGet},
 		"check_access_rights": {"", false, callCheckAccessRights},
 		"create":              {"create", true, callCreate},
@@ -40,6 +41,9 @@ func genericMethods(major int) map[string]method {
 	}
 	if major >= 18 {
 		methods["has_access"] = method{"", false, callHasAccess}
+	}
+	if major >= 19 {
+		methods["formatted_read_group"] = method{"read", false, callFormattedReadGroup}
 	}
 	return methods
 }

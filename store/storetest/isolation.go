@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 	owner := newFixture(t, s)
 	key := owner.populate(t)
 	tables := []string{"orders", "order_lines", "order_history", "intents", "products", "customers", "sync_cursors", "api_keys",
-		"dedupe_archive", "webhooks"}
+		"dedupe_archive", "webhooks", "audit_runs", "audit_findings", "sync_leases", "sync_backfills"}
 	contents := func() []string {
 		var all []string
 		for _, table := range tables {
@@ -29,6 +30,8 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 	}
 	intent, waiting, held := owner.stored(t, "k"), owner.stored(t, "waiting"), owner.stored(t, "held")
 	archive := owner.number(t, "SELECT id FROM dedupe_archive WHERE tenant_id = ?", owner.tenant)
+	audit := owner.begun(t, nightly("2026-03-14"), "owner")
+	finding := owner.finding(t, audit.ID, 1, order.FindingLine)
 	before := contents()
 
 	ctx := t.Context()
@@ -195,6 +198,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			return nil, f.CountWebhooks(ctx, f.tenant, store.WebhookCounts{NotifiedAt: At(23, 0), Notifications: 1, Announced: 1, Missed: 1})
 		},
 	}
+	maps.Copy(calls, auditCalls(audit, finding))
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
 			seen, err := call(t, newFixture(t, s))

@@ -40,6 +40,7 @@ var parts = []part{
 	{"overload", measureOverload},
 	{"recovery", measureRecovery},
 	{"backfill", measureBackfill},
+	{"audit", measureAudit},
 }
 
 func run() (kept bool, err error) {

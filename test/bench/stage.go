@@ -23,6 +23,7 @@ type stage struct {
 	binary      string
 	environment []string // what every process of the gateway gets
 	odoo        *bareOdoo
+	server      *url.URL // of the database
 	db          *sql.DB
 	name        string // of this run; no other has it
 	database    string
@@ -49,7 +50,7 @@ func newStage(server, binary string, odoo *bareOdoo) (*stage, error) {
 		return nil, errors.New("ORDERGATE_TEST_MARIADB is not set to mysql://user@host:port/")
 	}
 	name := fmt.Sprintf("bench_%d", time.Now().UnixMilli())
-	s := &stage{odoo: odoo, binary: binary, name: name, database: "og_" + name}
+	s := &stage{odoo: odoo, server: u, binary: binary, name: name, database: "og_" + name}
 	if s.directory, err = os.MkdirTemp("", "ordergate-bench-"); err != nil {
 		return nil, err
 	}

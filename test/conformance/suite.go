@@ -66,6 +66,10 @@ func Run(t *testing.T, s Server) {
 		t.Run("Documents", b.testDocuments)
 	}
 
+	t.Run("Totals", b.testTotals)
+	t.Run("TotalsOfNothing", b.testTotalsOfNothing)
+	t.Run("OrderHidden", b.testOrderHidden)
+
 	t.Run("ProductsBySKU", b.testProductsBySKU)
 	t.Run("ProductsArchivedAndUnsellable", b.testProductsArchivedAndUnsellable)
 	t.Run("ProductsSince", b.testProductsSince)

@@ -1,0 +1,181 @@
+package order
+
+import (
+	"slices"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// FindingKind names what an audit found wrong with one order of the mirror.
+type FindingKind string
+
+// The kinds of findings.
+const (
+	FindingMissing FindingKind = "missing" // the ERP has the order, the mirror does not show it
+	FindingStale   FindingKind = "stale"   // the mirror holds another state of the order than the ERP
+	FindingDeleted FindingKind = "deleted" // the mirror shows the order, the ERP no longer has it
+	FindingStray   FindingKind = "stray"   // the mirror shows an order that was never read from the ERP, or that the ERP hides
+	FindingAmount  FindingKind = "amount"  // dates agree, an amount of the order does not
+	FindingLine    FindingKind = "line"    // the orders agree, their lines do not
+)
+
+// FindingKinds lists them all.
+var FindingKinds = []FindingKind{FindingMissing, FindingStale, FindingDeleted, FindingStray, FindingAmount, FindingLine}
+
+// FindingState says what became of a finding.
+type FindingState string
+
+// The states of findings.
+const (
+	FindingFound    FindingState = "found"    // as it was found: nobody asked for a repair, or it is under way
+	FindingRepaired FindingState = "repaired" // mirror and ERP agreed when they were compared again
+	FindingFailed   FindingState = "failed"   // still different after the repair; Failure says why
+)
+
+// Finding is a difference between the mirror and the ERP in one order.
+type Finding struct {
+	ID         int64
+	RunID      int64
+	ERPOrderID int64
+	Number     string // as either side has it
+	Kind       FindingKind
+	State      FindingState
+	Detail     string // what differs, for people
+	Failure    string // why the repair failed
+	FoundAt    time.Time
+	EndedAt    time.Time // when the repair succeeded or failed; zero before
+}
+
+// AuditTrigger says who wanted an audit.
+type AuditTrigger string
+
+// The triggers.
+const (
+	ByCommand AuditTrigger = "cli"
+	Nightly   AuditTrigger = "nightly"
+	ByAPI     AuditTrigger = "api"
+)
+
+// AuditState is how far an audit is.
+type AuditState string
+
+// The states of audits. One whose process was killed stays Running until the night's job of another process takes it up.
+const (
+	AuditRunning AuditState = "running"
+	AuditDone    AuditState = "done"
+	AuditFailed  AuditState = "failed"
+)
+
+// AuditRun is one comparison of the mirror with the ERP.
+type AuditRun struct {
+	ID      int64
+	Trigger AuditTrigger
+	Night   string // the day of a nightly run, "2026-11-21"; empty for others
+	Repair  bool
+	Since   time.Time // only orders created or written since; zero for all
+	State   AuditState
+	Began   time.Time
+	Ended   time.Time // zero while it runs
+	Failure string    // why it failed
+
+	Calls       int64               // made to the ERP to find differences
+	Rows        int64               // groups, ids, heads, orders and lines that those calls brought
+	Found       map[FindingKind]int // by kind; a kind without findings is absent
+	Repaired    int
+	Unsettled   int // orders that differed, but were being changed: no findings
+	Unexplained int // ranges of ids whose sums differ although every order in them agrees
+}
+
+// FindingCount is how many orders were found to differ.
+func (r AuditRun) FindingCount() int {
+	n := 0
+	for _, count := range r.Found {
+		n += count
+	}
+	return n
+}
+
+// Left is how many findings were not repaired.
+func (r AuditRun) Left() int { return r.FindingCount() - r.Repaired }
+
+// AuditFilter selects runs; the newest come first.
+type AuditFilter struct {
+	BeforeID int64 // the last run of the previous page; 0 from the start
+	Limit    int
+}
+
+// FindingFilter selects findings; the newest come first. Zero fields select everything.
+type FindingFilter struct {
+	RunID    int64
+	Kind     FindingKind
+	State    FindingState
+	BeforeID int64
+	Limit    int
+}
+
+// Slice selects orders on either side. Zero fields do not restrict.
+type Slice struct {
+	FirstID, LastID int64     // both included
+	CreatedFrom     time.Time // created in the ERP at or after
+	CreatedUntil    time.Time // and before
+}
+
+// Totals are sums over one group of orders or of order lines, that ERP and mirror compute alike.
+type Totals struct {
+	Group   TotalsGroup
+	Count   int64
+	IDSum   int64             // of the ids: what tells two sets of equal size apart
+	RefSum  int64             // of an order's customers; of the orders of lines
+	FirstID int64             // the least id of an order; not of lines
+	LastID  int64             // the greatest
+	Amounts []decimal.Decimal // of orders: untaxed, tax, total; of lines: quantity, subtotal, tax, total
+}
+
+// TotalsGroup is what the orders or lines of a group have in common.
+type TotalsGroup struct {
+	Period   time.Time // the first moment of a month or a day, in UTC; zero if not grouped by time
+	Status   Status
+	Currency string
+}
+
+// amountSlack is less than the smallest unit of any currency: what the two sides round away below it is no difference.
+var amountSlack = decimal.New(5, -5)
+
+// floatSlack is how exact a sum is that went through a float: sums of money beyond 2^53 units of it are not told apart.
+var floatSlack = decimal.New(1, -15)
+
+// Same reports whether two sums over a group agree.
+func (t Totals) Same(other Totals) bool {
+	if t.Count != other.Count || t.IDSum != other.IDSum || t.RefSum != other.RefSum {
+		return false
+	}
+	for i := range max(len(t.Amounts), len(other.Amounts)) {
+		a, b := amountAt(t.Amounts, i), amountAt(other.Amounts, i)
+		if a.Sub(b).Abs().GreaterThan(amountSlack.Add(a.Abs().Mul(floatSlack))) {
+			return false
+		}
+	}
+	return true
+}
+
+func amountAt(amounts []decimal.Decimal, i int) decimal.Decimal {
+	if i < len(amounts) {
+		return amounts[i]
+	}
+	return decimal.Zero
+}
+
+// DifferentTotals returns, of both sides, the groups that do not agree; what one side lacks counts as nothing.
+func DifferentTotals(a, b []Totals) []Totals {
+	index := func(list []Totals) map[TotalsGroup]Totals {
+		byGroup := make(map[TotalsGroup]Totals, len(list))
+		for _, t := range list {
+			byGroup[t.Group] = t
+		}
+		return byGroup
+	}
+	left, right := index(a), index(b)
+	differs := func(t Totals) bool { return !left[t.Group].Same(right[t.Group]) }
+	return slices.DeleteFunc(slices.Concat(a, b), func(t Totals) bool { return !differs(t) })
+}

@@ -1,0 +1,357 @@
+package ordersync
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"ordergate/order"
+)
+
+// view is one order as both sides have it at about one moment.
+type view struct {
+	id           int64
+	erp, mirror  *order.Snapshot // nil: not there; the mirror's is not nil for a tombstone
+	unreadable   error           // why the ERP's order cannot be understood
+	difference   string          // empty if the two agree
+	kind         order.FindingKind
+	beingWritten bool // lately, on either side: the sync has not had its turn
+}
+
+// judge looks at the suspects twice, with a pause in between in which the sync may do its work, and names what differs
+// both times.
+func (a *audit) judge(ctx context.Context) ([]order.Finding, error) {
+	first, err := a.look(ctx, slices.Sorted(maps.Keys(a.suspects)))
+	if err != nil {
+		return nil, err
+	}
+	explained := map[int64]bool{}
+	var differing []int64
+	for _, v := range first {
+		if v.before(a.options.Since) {
+			continue
+		}
+		explained[v.id] = true
+		if v.beingWritten {
+			a.run.Unsettled++
+			continue
+		}
+		differing = append(differing, v.id)
+	}
+	for _, l := range a.leaves {
+		if !slices.ContainsFunc(l.ids, func(id int64) bool { return explained[id] }) {
+			a.run.Unexplained++
+		}
+	}
+	if len(differing) == 0 {
+		return nil, nil
+	}
+	if err := sleep(ctx, a.options.Pause); err != nil {
+		return nil, err
+	}
+	second, err := a.look(ctx, differing)
+	if err != nil {
+		return nil, err
+	}
+	if second, err = a.awaitBurials(ctx, second); err != nil {
+		return nil, err
+	}
+	var findings []order.Finding
+	for _, v := range second {
+		if v.beingWritten {
+			a.run.Unsettled++
+			continue
+		}
+		if v.erp == nil && v.unreadable == nil {
+			if v.kind, err = a.goneOrNever(ctx, v); err != nil {
+				return nil, err
+			}
+		}
+		findings = append(findings, order.Finding{RunID: a.run.ID, ERPOrderID: v.id, Number: v.number(), Kind: v.kind,
+			State: order.FindingFound, Detail: v.difference, FoundAt: a.now().UTC()})
+	}
+	return findings, nil
+}
+
+// awaitBurials looks at the orders that the ERP no longer has until the sync must have noticed. A deletion leaves no date that
+// tells how long ago it was; and the sync, which goes by the number of orders, may take more than one turn while others
+// are created. Where nobody syncs, nobody is waited for.
+func (a *audit) awaitBurials(ctx context.Context, views []view) ([]view, error) {
+	absent := func(v view) bool { return v.erp == nil && v.unreadable == nil }
+	for began := a.now(); slices.ContainsFunc(views, absent) && a.now().Sub(began) < a.settled; {
+		cursor, err := a.mirror.Cursor(ctx, a.tenant.ID, ordersModel)
+		if err != nil {
+			return nil, err
+		}
+		if a.now().Sub(cursor.SyncedAt) > a.settled {
+			break
+		}
+		if err := sleep(ctx, a.options.Pause); err != nil {
+			return nil, err
+		}
+		var ids []int64
+		rest := views[:0]
+		for _, v := range views {
+			if absent(v) {
+				ids = append(ids, v.id)
+			} else {
+				rest = append(rest, v)
+			}
+		}
+		again, err := a.look(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		views = append(rest, again...)
+	}
+	return views, nil
+}
+
+// look reads orders whole from both sides, the ERP first, compares them and returns those that differ. An order that the
+// mirror has read since the ERP was asked is looked at again.
+func (a *audit) look(ctx context.Context, ids []int64) ([]view, error) {
+	var views []view
+	pending := ids
+	for round := 1; len(pending) > 0; round++ {
+		var again []int64
+		done := 0
+		for page := range slices.Chunk(pending, orderPage) {
+			list, err := a.lookAt(ctx, page)
+			if err != nil {
+				return nil, err
+			}
+			for _, v := range list {
+				if v.difference == "" {
+					continue
+				}
+				if v.erp != nil && v.mirror != nil && v.mirror.ReadAt.After(v.erp.ReadAt) {
+					if round < 3 {
+						again = append(again, v.id)
+						continue
+					}
+					v.beingWritten = true
+				}
+				views = append(views, v)
+			}
+			done += len(page)
+			a.cfg.Progress("orders", done, len(pending))
+			if err := a.renew(ctx); err != nil {
+				return nil, err
+			}
+		}
+		pending = again
+	}
+	return views, nil
+}
+
+func (a *audit) lookAt(ctx context.Context, ids []int64) ([]view, error) {
+	possible := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return id <= 0 || id > order.MaxERPID })
+	unreadable := map[int64]error{}
+	snapshots, err := a.readWhole(ctx, possible, unreadable)
+	if err != nil {
+		return nil, err
+	}
+	inERP := make(map[int64]*order.Snapshot, len(snapshots))
+	for i := range snapshots {
+		inERP[snapshots[i].ID] = &snapshots[i]
+	}
+	mirrored, err := a.mirror.MirroredOrders(ctx, a.tenant.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	erpNow := a.erp.Now()
+	views := make([]view, len(ids))
+	for i, id := range ids {
+		v := view{id: id, erp: inERP[id], unreadable: unreadable[id]}
+		if m, known := mirrored[id]; known {
+			v.mirror = &m
+		}
+		v.compare()
+		for _, side := range []*order.Snapshot{v.erp, v.mirror} {
+			if side != nil && erpNow.Sub(later(side.WriteDate, side.LinesWriteDate)).Abs() < a.settled {
+				v.beingWritten = true
+			}
+			if side != nil {
+				side.Lines, side.Note = nil, "" // a mirror may differ in all of its orders
+			}
+		}
+		views[i] = v
+	}
+	return views, nil
+}
+
+// readWhole reads orders of the ERP. One that cannot be understood is found by halving, and does not keep the others away.
+func (a *audit) readWhole(ctx context.Context, ids []int64, unreadable map[int64]error) ([]order.Snapshot, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	snapshots, err := a.erp.Orders(ctx, ids)
+	rows := len(snapshots)
+	for _, s := range snapshots {
+		rows += len(s.Lines)
+	}
+	a.asked(rows)
+	switch {
+	case err == nil:
+		return snapshots, nil
+	case !aboutContent(err) || ctx.Err() != nil:
+		return nil, err
+	case len(ids) == 1:
+		if pingErr := a.erp.Ping(ctx); pingErr != nil {
+			return nil, pingErr
+		}
+		unreadable[ids[0]] = err
+		return nil, nil
+	}
+	left, err := a.readWhole(ctx, ids[:len(ids)/2], unreadable)
+	if err != nil {
+		return nil, err
+	}
+	right, err := a.readWhole(ctx, ids[len(ids)/2:], unreadable)
+	return append(left, right...), err
+}
+
+// goneOrNever tells an order that the ERP has deleted from one that it hides, or that the mirror never got from there: a row
+// that was written by hand has no time of reading.
+func (a *audit) goneOrNever(ctx context.Context, v view) (order.FindingKind, error) {
+	if v.id <= 0 || v.id > order.MaxERPID || v.mirror.ReadAt.IsZero() {
+		return order.FindingStray, nil
+	}
+	hidden, err := a.erp.OrderHidden(ctx, v.id)
+	a.asked(0)
+	if hidden {
+		return order.FindingStray, err
+	}
+	return order.FindingDeleted, err
+}
+
+// compare sets the difference between the two sides and its kind.
+func (v *view) compare() {
+	shown := v.mirror != nil && v.mirror.DeletedAt.IsZero()
+	switch {
+	case v.unreadable != nil:
+		v.kind, v.difference = order.FindingStale, "the ERP's order cannot be understood"
+		if !shown {
+			v.kind = order.FindingMissing
+		}
+	case v.erp == nil && !shown:
+	case v.erp == nil:
+		v.kind, v.difference = order.FindingDeleted, "the ERP does not have the order"
+	case v.mirror == nil:
+		v.kind, v.difference = order.FindingMissing, "the mirror does not have the order"
+	case !shown:
+		v.kind, v.difference = order.FindingMissing, "the mirror holds the order for deleted"
+	default:
+		v.kind, v.difference = compareOrders(v.mirror, v.erp)
+	}
+}
+
+// before reports whether both sides say that the order was neither created nor written since a time.
+func (v *view) before(since time.Time) bool {
+	if v.erp == nil && v.mirror == nil {
+		return false
+	}
+	for _, side := range []*order.Snapshot{v.erp, v.mirror} {
+		if side != nil && !later(side.CreatedAt, later(side.WriteDate, side.LinesWriteDate)).Before(since) {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *view) number() string {
+	switch {
+	case v.erp != nil:
+		return v.erp.Number
+	case v.mirror != nil:
+		return v.mirror.Number
+	}
+	return ""
+}
+
+// differences collects what differs, for people: the mirror's value first.
+type differences []string
+
+func (d *differences) values(name string, mirror, erp any) {
+	if mirror != erp {
+		*d = append(*d, fmt.Sprintf("%s: mirror %.60q, ERP %.60q", name, fmt.Sprint(mirror), fmt.Sprint(erp)))
+	}
+}
+
+func (d *differences) amounts(name string, mirror, erp decimal.Decimal) {
+	if !mirror.Round(6).Equal(erp.Round(6)) {
+		*d = append(*d, fmt.Sprintf("%s: mirror %s, ERP %s", name, mirror, erp))
+	}
+}
+
+// compareOrders names how two states of an order differ. Which one is newer, its dates say; where they agree, nothing but
+// the mirror can be wrong.
+func compareOrders(mirror, erp *order.Snapshot) (order.FindingKind, string) {
+	var dates, amounts, lines, rest differences
+	dates.values("written", mirror.WriteDate.UTC(), erp.WriteDate.UTC())
+	if erp.LinesWriteDate.After(mirror.LinesWriteDate) {
+		dates.values("lines written", mirror.LinesWriteDate.UTC(), erp.LinesWriteDate.UTC())
+	}
+
+	amounts.amounts("untaxed amount", mirror.AmountUntaxed, erp.AmountUntaxed)
+	amounts.amounts("tax", mirror.AmountTax, erp.AmountTax)
+	amounts.amounts("total", mirror.AmountTotal, erp.AmountTotal)
+	amounts.values("currency", mirror.Currency, erp.Currency)
+
+	compareLines(&lines, mirror.Lines, erp.Lines)
+
+	rest.values("status", mirror.Status, erp.Status)
+	rest.values("number", mirror.Number, erp.Number)
+	rest.values("customer", mirror.Customer.ERPPartnerID, erp.Customer.ERPPartnerID)
+	rest.values("reference", mirror.Reference, erp.Reference)
+	rest.values("note", mirror.Note, erp.Note)
+	if !erp.OrderedAt.IsZero() {
+		rest.values("ordered", mirror.OrderedAt.UTC(), erp.OrderedAt.UTC())
+	}
+	rest.values("created", mirror.CreatedAt.UTC(), erp.CreatedAt.UTC())
+	if len(lines) == 0 {
+		rest.values("lines written", mirror.LinesWriteDate.UTC(), erp.LinesWriteDate.UTC())
+	}
+
+	all := strings.Join(slices.Concat(dates, amounts, lines, rest), "; ")
+	switch {
+	case len(dates) > 0:
+		return order.FindingStale, all
+	case len(amounts) > 0:
+		return order.FindingAmount, all
+	case len(lines) > 0:
+		return order.FindingLine, all
+	case len(rest) > 0:
+		return order.FindingStale, all
+	}
+	return "", ""
+}
+
+func compareLines(d *differences, mirror, erp []order.Line) {
+	if len(mirror) != len(erp) {
+		d.values("lines", len(mirror), len(erp))
+		return
+	}
+	for i, m := range mirror {
+		e := erp[i]
+		name := fmt.Sprintf("line %d ", i+1)
+		d.values(name+"id", m.ERPLineID, e.ERPLineID)
+		d.values(name+"product", m.ERPProductID, e.ERPProductID)
+		d.values(name+"name", m.Name, e.Name)
+		d.values(name+"unit", m.UnitOfMeasure, e.UnitOfMeasure)
+		d.amounts(name+"quantity", m.Quantity, e.Quantity)
+		d.amounts(name+"price", m.UnitPrice, e.UnitPrice)
+		d.amounts(name+"discount", m.Discount, e.Discount)
+		d.amounts(name+"subtotal", m.Subtotal, e.Subtotal)
+		d.amounts(name+"tax", m.Tax, e.Tax)
+		d.amounts(name+"total", m.Total, e.Total)
+		if len(*d) > 0 {
+			return // one line says enough
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package ordersync
+
+import (
+	"context"
+	"slices"
+
+	"ordergate/order"
+)
+
+// repair brings the orders of findings to the ERP's state by the ways that the sync goes, looks again, and writes down
+// what became of each.
+func (a *audit) repair(ctx context.Context, findings []order.Finding) error {
+	for page := range slices.Chunk(findings, orderPage) {
+		failure := a.repairPage(ctx, page)
+		if err := a.conclude(ctx, page, failure); err != nil {
+			return err
+		}
+		if err := a.renew(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (a *audit) repairPage(ctx context.Context, findings []order.Finding) error {
+	var pull, gone, never []int64
+	for _, f := range findings {
+		switch {
+		case f.ERPOrderID <= 0 || f.ERPOrderID > order.MaxERPID:
+			never = append(never, f.ERPOrderID)
+		case f.Kind == order.FindingDeleted || f.Kind == order.FindingStray:
+			gone = append(gone, f.ERPOrderID)
+		default:
+			pull = append(pull, f.ERPOrderID)
+		}
+	}
+	if len(pull) > 0 {
+		// The mirror's guards would keep what it holds, if its dates say that it is newer, or its digest that it is equal.
+		if err := a.mirror.DoubtOrders(ctx, a.tenant.ID, pull); err != nil {
+			return err
+		}
+		if err := a.mirrorOrders(ctx, pull, nil); err != nil {
+			return err
+		}
+	}
+	if _, err := a.bury(ctx, gone); err != nil {
+		return err
+	}
+	_, err := a.mirror.MarkDeleted(ctx, a.tenant.ID, never, "audit")
+	return err
+}
+
+// conclude looks at orders again, and ends their findings. What is being changed just now is the sync's again, and so is
+// repaired.
+func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure error) error {
+	ids := make([]int64, len(findings))
+	for i, f := range findings {
+		ids[i] = f.ERPOrderID
+	}
+	views, err := a.look(ctx, ids)
+	looked := err == nil
+	if !looked {
+		failure = err
+	}
+	seen := make(map[int64]view, len(views))
+	for _, v := range views {
+		seen[v.id] = v
+	}
+	for i := range findings {
+		f := &findings[i]
+		v, differs := seen[f.ERPOrderID]
+		f.EndedAt = a.now().UTC()
+		switch {
+		case looked && (!differs || v.beingWritten):
+			f.State = order.FindingRepaired
+			a.run.Repaired++
+			continue
+		case failure != nil:
+			f.Failure = failure.Error()
+		case v.unreadable != nil:
+			f.Failure = v.unreadable.Error()
+		case v.erp != nil && v.mirror == nil:
+			f.Failure = "the mirror cannot hold the order; the log says why"
+		default:
+			f.Failure = "still different: " + v.difference
+		}
+		f.State = order.FindingFailed
+	}
+	// Also when ctx has ended: a repair that was made must not stand there as one that was not.
+	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	return a.mirror.EndFindings(saving, a.tenant.ID, findings)
+}
