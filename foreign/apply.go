@@ -228,7 +228,9 @@ func (d *Database) close(ctx context.Context, r Run) (Run, error) {
 	if err != nil || more {
 		return r, err
 	}
+	began := d.now()
 	index, note, err := d.keepUnique(ctx, r)
+	took := d.now().Sub(began).Seconds()
 	if isError(err, errDuplicateEntry) {
 		return d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
 			r.State = Preparing // a duplicate came after its range was looked at
@@ -255,6 +257,7 @@ func (d *Database) close(ctx context.Context, r Run) (Run, error) {
 	}
 	return d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
 		r.State, r.Index, r.Note = Done, index, note
+		r.Counts.IndexSeconds = took
 		return nil
 	})
 }

@@ -54,6 +54,8 @@ type Counts struct {
 	ChildrenMoved    map[string]int64 `json:"children_moved,omitempty"`
 	ChildrenArchived map[string]int64 `json:"children_archived,omitempty"`
 
+	IndexSeconds float64 `json:"index_seconds,omitempty"` // how long the unique index took
+
 	Restored     int64 `json:"restored"`      // rows that an undo put back, children included
 	MovedBack    int64 `json:"moved_back"`    // children that an undo handed back
 	ChangedSince int64 `json:"changed_since"` // children that an undo left, because someone removed or moved them since

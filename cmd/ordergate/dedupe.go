@@ -13,12 +13,12 @@ import (
 
 // dedupeCommand is a group, of which the first is meant where none is named.
 type dedupeCommand struct {
-	Run  dedupeRunCommand  `cmd:"" default:"withargs" help:"Report, and with --apply clean up, what earlier systems left behind; the default."`
-	Undo dedupeUndoCommand `cmd:"" help:"Put back what a clean-up of another system's table removed."`
-	Runs dedupeRunsCommand `cmd:"" help:"List the clean-ups of other systems' tables."`
+	Clean dedupeCleanCommand `cmd:"" default:"withargs" help:"Report, and with --apply clean up, what earlier systems left behind; the default."`
+	Undo  dedupeUndoCommand  `cmd:"" help:"Put back what a clean-up of another system's table removed."`
+	Runs  dedupeRunsCommand  `cmd:"" help:"List the clean-ups of other systems' tables."`
 }
 
-type dedupeRunCommand struct {
+type dedupeCleanCommand struct {
 	databaseFlags
 	foreignFlags
 	tableFlags
@@ -39,7 +39,7 @@ type dedupeReport struct {
 
 // Run reports, and with --apply cleans up, another system's table, or what earlier systems left in the gateway's: rows that share an ERP order id, rows without
 // one, orders that the mirror lacks, and rows whose order is gone.
-func (c dedupeRunCommand) Run(ctx context.Context, term terminal) error {
+func (c dedupeCleanCommand) Run(ctx context.Context, term terminal) error {
 	if c.Table != "" {
 		return c.cleanForeign(ctx, term)
 	}
@@ -77,7 +77,7 @@ func (c dedupeRunCommand) Run(ctx context.Context, term terminal) error {
 }
 
 // pingAll makes sure that the ERP of every tenant answers.
-func (c dedupeRunCommand) pingAll(ctx context.Context) error {
+func (c dedupeCleanCommand) pingAll(ctx context.Context) error {
 	tenants, err := c.tenants()
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (c dedupeRunCommand) pingAll(ctx context.Context) error {
 
 // rows deals with the rows themselves. With --apply it also brings an old schema up to date, which then keeps new
 // duplicates out.
-func (c dedupeRunCommand) rows(ctx context.Context, db *store.Store, term terminal) (dedupeReport, error) {
+func (c dedupeCleanCommand) rows(ctx context.Context, db *store.Store, term terminal) (dedupeReport, error) {
 	report := dedupeReport{Applied: c.Apply, Differences: []ordersync.Difference{}}
 	var err error
 	if !c.Apply {
@@ -118,7 +118,7 @@ func (c dedupeRunCommand) rows(ctx context.Context, db *store.Store, term termin
 	return report, migrations.Up(ctx, db.DB(), db.Dialect(), nil)
 }
 
-func (c dedupeRunCommand) reconcile(ctx context.Context, db *store.Store, term terminal, report *dedupeReport) error {
+func (c dedupeCleanCommand) reconcile(ctx context.Context, db *store.Store, term terminal, report *dedupeReport) error {
 	return eachTenant(ctx, db, c.tenantFlags, c.Tenant, term, func(s service) error {
 		d, err := s.Reconcile(ctx, db, c.Apply)
 		report.Differences = append(report.Differences, d)
@@ -127,7 +127,7 @@ func (c dedupeRunCommand) reconcile(ctx context.Context, db *store.Store, term t
 }
 
 // matchLooseRows finds the orders of rows without an ERP order id that still stand in a table of the old schema.
-func (c dedupeRunCommand) matchLooseRows(ctx context.Context, db *store.Store, report *dedupeReport) error {
+func (c dedupeCleanCommand) matchLooseRows(ctx context.Context, db *store.Store, report *dedupeReport) error {
 	if len(report.Duplicates.WithoutERPID) == 0 {
 		return nil
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,7 +55,7 @@ func (f tableFlags) misplaced(from string) string {
 }
 
 // cleanForeign reports, and with --apply cleans up, another system's table.
-func (c dedupeRunCommand) cleanForeign(ctx context.Context, term terminal) error {
+func (c dedupeCleanCommand) cleanForeign(ctx context.Context, term terminal) error {
 	db, err := c.foreignFlags.open(ctx, c.databaseFlags)
 	if err != nil {
 		return err
@@ -86,12 +85,6 @@ func (c dedupeRunCommand) cleanForeign(ctx context.Context, term terminal) error
 	printRun(term.out, run)
 	fmt.Fprintf(term.out, "`ordergate dedupe undo %s` puts all of it back.\n", run.ID)
 	return nil
-}
-
-func printJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
 }
 
 func printForeignReport(w io.Writer, r foreign.Report) {
