@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// Progress tells how far a run is: rows done of those that are known so far, in a state.
+// Progress tells how far a run is.
 type Progress struct {
-	State       State
+	State State
+	// About Done rows were looked at in this round, of Total, which is the server's estimate; of an undo, they are batches.
 	Done, Total int64
+	Archived    int64 // surplus rows, so far
 }
 
 // maxRounds bounds how often one call looks for duplicates that came while it worked.
@@ -54,7 +56,7 @@ func (d *Database) Apply(ctx context.Context, o Options, progress func(Progress)
 			return r, fmt.Errorf("foreign: run %s, %s: %w", r.ID, r.State, err)
 		}
 		r = next
-		progress(Progress{State: r.State, Done: r.Counts.Archived + r.Counts.Skipped, Total: r.Counts.Planned})
+		progress(Progress{State: r.State, Done: min(r.progress.Looked, r.progress.Rows), Total: r.progress.Rows, Archived: r.Counts.Archived})
 		if r.State == Preparing && r.Counts.Rounds >= last {
 			return r, fmt.Errorf("foreign: run %s: new duplicates keep appearing: stop what writes them, and call again", r.ID)
 		}
@@ -163,13 +165,18 @@ func (d *Database) prepare(ctx context.Context, r Run) (Run, error) {
 			return r, err
 		}
 	}
+	var estimate sql.NullInt64
+	err := d.one(ctx, d.db, "SELECT table_rows FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", []any{l.root().Schema, l.root().Name}, &estimate)
+	if err != nil {
+		return r, err
+	}
 	return d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
 		if r.State != Preparing {
 			return nil // by another process
 		}
 		r.State = Planning
 		r.Counts.Rounds++
-		r.progress = marks{Batches: r.progress.Batches, Helper: helper, IndexWanted: r.progress.IndexWanted}
+		r.progress = marks{Rows: estimate.Int64, Batches: r.progress.Batches, Helper: helper, IndexWanted: r.progress.IndexWanted}
 		return nil
 	})
 }
@@ -194,16 +201,16 @@ func (d *Database) planRange(ctx context.Context, r Run) (Run, error) {
 			condition, args = "t."+quote(l.ID)+" > ?", append(args, from)
 		}
 		var upTo sql.NullString
-		err := d.one(ctx, tx, fmt.Sprintf("SELECT %s FROM (SELECT t.%s AS erp_id FROM %s t WHERE %s AND %s ORDER BY t.%s LIMIT %d) x",
-			id.text("MAX(x.erp_id)"), quote(l.ID), l.root().sql(), l.named("t."), condition, quote(l.ID), planEntries), args, &upTo)
+		rest := fmt.Sprintf("FROM %s t WHERE %s AND %s", l.root().sql(), l.named("t."), condition)
+		err := d.one(ctx, tx, fmt.Sprintf("SELECT %s %s ORDER BY t.%s LIMIT 1 OFFSET %d", id.text("t."+quote(l.ID)), rest, quote(l.ID), planEntries-1), args, &upTo)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = d.one(ctx, tx, fmt.Sprintf("SELECT %s %s", id.text("MAX(t."+quote(l.ID)+")"), rest), args, &upTo)
+		}
 		if err != nil {
 			return err
 		}
 		if !upTo.Valid {
-			r.State = Cleaning
-			if r.progress.RoundRows == 0 {
-				r.State = Indexing
-			}
+			r.State = Indexing
 			return nil
 		}
 		end, err := id.value(upTo.String)
@@ -215,9 +222,13 @@ func (d *Database) planRange(ctx context.Context, r Run) (Run, error) {
 		if err != nil {
 			return err
 		}
-		r.progress.PlanFrom = &upTo.String
+		r.progress.PlanFrom, r.progress.CleanFrom = &upTo.String, nil
+		r.progress.Looked += planEntries
 		r.progress.RoundRows += found
 		r.Counts.Planned += found
+		if found > 0 {
+			r.State = Cleaning // at once: the server still has their pages in memory
+		}
 		return nil
 	})
 }

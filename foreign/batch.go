@@ -41,8 +41,9 @@ func (d *Database) cleanBatch(ctx context.Context, r Run, size int) (Run, error)
 			return err
 		}
 		if n == 0 {
-			r.State = Indexing
-			return nil
+			r.State = Planning
+			_, err := d.exec(ctx, tx, "DELETE FROM "+r.work())
+			return err
 		}
 		end, err := key.value(upTo.String)
 		if err != nil {

@@ -120,7 +120,7 @@ func TestARunStopsWhenItIsTold(t *testing.T) {
 		o := foreign.Options{Table: "sales_orders", Batch: 2}
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped, err := s.Apply(ctx, o, func(p foreign.Progress) {
-			if p.Done > 0 {
+			if p.Archived > 0 {
 				cancel()
 			}
 		})
@@ -162,7 +162,7 @@ func TestAColumnThatComesDuringARunIsNotLost(t *testing.T) {
 		s.create(t, integers, 60, rand.New(rand.NewPCG(5, 6)))
 		var once atomic.Bool
 		_, err := s.Apply(t.Context(), foreign.Options{Table: "sales_orders", Batch: 5}, func(p foreign.Progress) {
-			if p.Done > 0 && once.CompareAndSwap(false, true) {
+			if p.Archived > 0 && once.CompareAndSwap(false, true) {
 				s.exec(t, "ALTER TABLE sales_orders ADD COLUMN added INT NULL DEFAULT 4")
 			}
 		})

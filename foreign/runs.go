@@ -12,11 +12,11 @@ import (
 // State is how far a run is.
 type State string
 
-// The states of a run, in the order in which it passes them.
+// The states of a run, in the order in which it passes them; it looks and cleans in turn.
 const (
 	Preparing State = "preparing" // its tables are made, or emptied for another round
-	Planning  State = "planning"  // rows that share an id are looked for
-	Cleaning  State = "cleaning"  // surplus rows are archived
+	Planning  State = "planning"  // rows that share an id are looked for, in a range of ids
+	Cleaning  State = "cleaning"  // those of the range are archived; then comes the next
 	Indexing  State = "indexing"  // the unique index is added
 	Done      State = "done"
 	Undoing   State = "undoing" // what was archived is put back
@@ -64,8 +64,10 @@ type Counts struct {
 // marks are where a run goes on.
 type marks struct {
 	PlanFrom    *string `json:"plan_from,omitempty"`  // the last ERP id that was looked at
-	CleanFrom   *string `json:"clean_from,omitempty"` // the last surplus row that was dealt with
+	CleanFrom   *string `json:"clean_from,omitempty"` // the last surplus row of the range that was dealt with
 	Batches     int64   `json:"batches"`              // how many there are; an undo counts down
+	Looked      int64   `json:"looked"`               // about how many rows were looked at in this round
+	Rows        int64   `json:"rows"`                 // an estimate of all
 	RoundRows   int64   `json:"round_rows"`           // surplus rows found in this round
 	Helper      string  `json:"helper,omitempty"`     // an index that only the run needs
 	IndexWanted string  `json:"index_wanted,omitempty"`

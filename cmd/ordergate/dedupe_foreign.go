@@ -74,7 +74,7 @@ func (c dedupeCleanCommand) cleanForeign(ctx context.Context, term terminal) err
 		return nil
 	}
 	bar := newProgress(term.err, "dedupe")
-	run, err := db.Apply(ctx, options, func(p foreign.Progress) { bar.show("surplus rows", int(p.Done), int(p.Total)) })
+	run, err := db.Apply(ctx, options, func(p foreign.Progress) { bar.show("rows", int(p.Done), int(p.Total)) })
 	bar.end()
 	if err != nil {
 		return err
