@@ -17,7 +17,7 @@ type Progress struct {
 }
 
 // maxRounds bounds how often one call looks for duplicates that came while it worked.
-const maxRounds = 10
+const maxRounds = 20
 
 // Apply leaves one row for each ERP order id, and adds a unique index that keeps it so. Children of the rows that it
 // removes are handed to the row that is kept. Everything that leaves a table is archived, for Undo. It works beside live

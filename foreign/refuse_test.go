@@ -31,7 +31,7 @@ func TestWhatCannotBeUndoneIsRefused(t *testing.T) {
 			{"CREATE TABLE t (id INT PRIMARY KEY, odoo_order_id INT); CREATE TABLE c (id INT PRIMARY KEY, t_id SMALLINT, KEY (t_id))", "c.t_id", "children", "cannot hold every id"},
 			{"CREATE TABLE t (id INT PRIMARY KEY, odoo_order_id INT); CREATE TABLE c (t_id INT, KEY (t_id))", "c.t_id", "children", "no primary key"},
 			{"CREATE TABLE t (id INT PRIMARY KEY, odoo_order_id INT, number INT NOT NULL, UNIQUE KEY (number)); CREATE TABLE c (id INT PRIMARY KEY, n INT, FOREIGN KEY (n) REFERENCES t (number))", "", "table", "not its primary key"},
-			{"CREATE TABLE t (id INT PRIMARY KEY, odoo_order_id INT, other INT, KEY (id, other)); CREATE TABLE c (id INT PRIMARY KEY, n INT, m INT, FOREIGN KEY (n, m) REFERENCES t (id, other))", "", "table", "several columns"},
+			{"CREATE TABLE t (id INT PRIMARY KEY, odoo_order_id INT, other INT, UNIQUE KEY (id, other)); CREATE TABLE c (id INT PRIMARY KEY, n INT, m INT, FOREIGN KEY (n, m) REFERENCES t (id, other))", "", "table", "several columns"},
 			{"CREATE TABLE t (id INT PRIMARY KEY, odoo_order_id INT, parent INT UNIQUE, FOREIGN KEY (parent) REFERENCES t (id))", "", "table", "points to the same table"},
 			{"CREATE TABLE t (id INT PRIMARY KEY, odoo_order_id INT); CREATE TABLE c (id INT PRIMARY KEY, t_id INT UNIQUE, up INT, FOREIGN KEY (t_id) REFERENCES t (id), FOREIGN KEY (up) REFERENCES c (id))", "", "table", "point to each other"},
 		} {

@@ -25,7 +25,10 @@ type shop struct {
 // databases runs a test on both servers.
 func databases(t *testing.T, test func(t *testing.T, s shop)) {
 	for name, server := range map[string]func(testing.TB) string{"MariaDB": env.MariaDB, "MySQL": env.MySQL} {
-		t.Run(name, func(t *testing.T) { test(t, openShop(t, env.Database(t, server(t)))) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, openShop(t, env.Database(t, server(t))))
+		})
 	}
 }
 

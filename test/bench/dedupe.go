@@ -13,7 +13,7 @@ import (
 )
 
 // dedupeSizes are the tables that are cleaned up: rows, of which one in ten is a duplicate.
-var dedupeSizes = []int{100_000, 1_000_000}
+var dedupeSizes = []int{1_000_000, 5_000_000}
 
 const (
 	dedupePromise = 50 // how many times faster than row by row
