@@ -152,3 +152,55 @@ func TestDuplicatesThatComeBeforeTheIndexAreSwept(t *testing.T) {
 		require.Equal(t, foreign.Done, done.State)
 	})
 }
+
+// Nothing keeps a table without a foreign key from getting children of a row that is just being removed.
+func TestChildrenThatComeLateAreHandedOn(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, s shop) {
+		s.exec(t, fmt.Sprintf(createShop, integers.key, integers.id))
+		s.exec(t, "INSERT INTO sales_orders (id, odoo_order_id) VALUES (1, 7), (2, 7), (3, 7)")
+		s.exec(t, "INSERT INTO order_events (id, order_id, what) VALUES (1, 2, 'seen')")
+		late := false
+		s.Hooks(func(query string) error {
+			if !late && strings.HasPrefix(query, "DELETE s FROM") {
+				late = true
+				s.exec(t, "INSERT INTO order_events (id, order_id, what) VALUES (2, 2, 'late'), (3, 3, 'late')")
+			}
+			return nil
+		}, nil)
+		done, err := s.Apply(t.Context(), foreign.Options{Table: "sales_orders", Children: withEvents}, nil)
+		require.NoError(t, err)
+		require.True(t, late)
+		require.Equal(t, "1>1,2>1,3>1", s.list(t, "SELECT CONCAT(id, '>', order_id) FROM order_events ORDER BY id"))
+		_, err = s.Undo(t.Context(), done.ID, nil)
+		require.NoError(t, err)
+		require.Equal(t, "1>2,2>2,3>3", s.list(t, "SELECT CONCAT(id, '>', order_id) FROM order_events ORDER BY id"))
+	})
+}
+
+// Triggers of the other system may do anything. A batch that did not do what it was to do is taken back.
+func TestATriggerThatInterferesIsNoticed(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, s shop) {
+		for trigger, reason := range map[string]string{
+			"BEFORE UPDATE ON order_lines FOR EACH ROW SET NEW.order_id = OLD.order_id":                  "of 1 children in order_lines.order_id 0 were moved",
+			"BEFORE UPDATE ON order_notes FOR EACH ROW SET NEW.order_id = NULL":                          "of 1 children in order_notes.order_id 0 were moved and 0 archived",
+			"AFTER UPDATE ON order_events FOR EACH ROW DELETE FROM sales_orders WHERE id = OLD.order_id": "of 1 rows 0 were archived and 0 deleted",
+		} {
+			s.exec(t, fmt.Sprintf(createShop, integers.key, integers.id))
+			s.exec(t, "INSERT INTO sales_orders (id, odoo_order_id) VALUES (1, 7), (2, 7)")
+			s.exec(t, "INSERT INTO order_lines (order_id, sku) VALUES (2, 'A'); INSERT INTO order_notes (order_id, slug) VALUES (2, 'A'); INSERT INTO order_events (order_id, what) VALUES (2, 'seen')")
+			before := s.checksums(t)
+			s.exec(t, "CREATE TRIGGER interfering "+trigger)
+			_, err := s.Apply(t.Context(), foreign.Options{Table: "sales_orders", Children: withEvents}, nil)
+			require.ErrorContains(t, err, reason)
+			require.Equal(t, before, s.checksums(t))
+			s.exec(t, "DROP TRIGGER interfering")
+			done, err := s.Apply(t.Context(), foreign.Options{Table: "sales_orders", Children: withEvents}, nil)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, done.Counts.Archived)
+			s.drop(t)
+			s.exec(t, "DROP TABLE ordergate_dedupe_runs")
+		}
+	})
+}
