@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -60,7 +59,7 @@ func TestARunThatIsKilledAtAnyStatementGoesOn(t *testing.T) {
 			require.Equal(t, found.SurplusRows, done.Counts.Archived, "killed at %d", n)
 			require.Equal(t, lines, s.list(t, families("order_lines", "order_id")), "killed at %d", n)
 			require.Equal(t, events, s.list(t, families("order_events", "order_id")), "killed at %d", n)
-			require.Equal(t, "ordergate_one_row_an_order", done.Index)
+			require.Equal(t, "ordergate_unique_odoo_order_id", done.Index)
 			_, err := s.sql.ExecContext(t.Context(), "INSERT INTO sales_orders (id, odoo_order_id) SELECT 1, MAX(odoo_order_id) FROM sales_orders")
 			require.Error(t, err, "the index must stand")
 
@@ -160,12 +159,15 @@ func TestAColumnThatComesDuringARunIsNotLost(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, s shop) {
 		s.create(t, integers, 60, rand.New(rand.NewPCG(5, 6)))
-		var once atomic.Bool
+		var archived int64 // when the column came
 		_, err := s.Apply(t.Context(), foreign.Options{Table: "sales_orders", Batch: 5}, func(p foreign.Progress) {
-			if p.Archived > 0 && once.CompareAndSwap(false, true) {
+			if p.Archived > 0 && archived == 0 {
+				archived = p.Archived
 				s.exec(t, "ALTER TABLE sales_orders ADD COLUMN added INT NULL DEFAULT 4")
 			}
 		})
+		require.Positive(t, archived)
+		require.Equal(t, archived, latest(t, s).Counts.Archived, "not one more row")
 		require.ErrorContains(t, err, "the columns of sales_orders have changed")
 	})
 }
@@ -176,6 +178,8 @@ func TestTwoProcessesShareARun(t *testing.T) {
 		s.create(t, integers, 80, rand.New(rand.NewPCG(9, 9)))
 		before := s.checksums(t)
 		o := foreign.Options{Table: "sales_orders", Children: withEvents, Batch: 3}
+		found, err := s.Find(t.Context(), o)
+		require.NoError(t, err)
 		other := openShop(t, s.dsn)
 		results := make(chan error, 2)
 		for _, each := range []shop{s, other} {
@@ -193,14 +197,56 @@ func TestTwoProcessesShareARun(t *testing.T) {
 		require.NoError(t, err)
 		runs, err := s.Runs(t.Context())
 		require.NoError(t, err)
+		var archived int64
 		for _, r := range runs {
 			require.Equal(t, foreign.Done, r.State)
+			require.Zero(t, r.Counts.Skipped, "a batch was begun twice")
+			archived += r.Counts.Archived
 		}
+		require.Equal(t, found.SurplusRows, archived)
 		require.Equal(t, "", s.list(t, "SELECT odoo_order_id FROM sales_orders WHERE odoo_order_id > 0 GROUP BY 1 HAVING COUNT(*) > 1"))
 		for _, r := range runs {
 			_, err = s.Undo(t.Context(), r.ID, nil)
 			require.NoError(t, err)
 		}
 		require.Equal(t, before, s.checksums(t), fmt.Sprint(done.Counts))
+	})
+}
+
+// A process may be stopped for as long as another takes to end its run.
+func TestAProcessThatFellAsleepDoesNoHarm(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, s shop) {
+		s.create(t, integers, 40, rand.New(rand.NewPCG(13, 13)))
+		s.exec(t, "UPDATE sales_orders SET odoo_order_id = NULL WHERE odoo_order_id = 0")
+		before := s.checksums(t)
+		o := foreign.Options{Table: "sales_orders", Batch: 6}
+		other := openShop(t, s.dsn)
+		for turn := range 8 {
+			n := 0
+			var ended foreign.Run
+			s.Hooks(func(query string) error {
+				if strings.Contains(query, "run_id = ? FOR UPDATE") {
+					if n++; n == turn+1 {
+						var err error
+						ended, err = other.Apply(t.Context(), o, nil)
+						return err
+					}
+				}
+				return nil
+			}, nil)
+			done, err := s.Apply(t.Context(), o, nil)
+			s.Hooks(nil, nil)
+			require.NoError(t, err, "turn %d", turn)
+			require.Equal(t, foreign.Done, done.State)
+			if ended.ID != "" {
+				require.Equal(t, ended.ID, done.ID)
+				require.Equal(t, ended.Counts.Archived, done.Counts.Archived)
+				require.Equal(t, ended.Counts.Rounds, done.Counts.Rounds, "turn %d", turn)
+			}
+			_, err = s.Undo(t.Context(), done.ID, nil)
+			require.NoError(t, err)
+			require.Equal(t, before, s.checksums(t))
+		}
 	})
 }

@@ -21,7 +21,7 @@ func (d *Database) keepUnique(ctx context.Context, r Run) (index, note string, e
 		return "", "", err
 	}
 	// Noted before it is made, so that an undo finds it whatever happens in between.
-	const name = "ordergate_one_row_an_order"
+	name := uniqueIndexName(l.ID)
 	if r.progress.IndexWanted == "" {
 		_, err := d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
 			r.progress.IndexWanted = name
@@ -32,6 +32,12 @@ func (d *Database) keepUnique(ctx context.Context, r Run) (index, note string, e
 		}
 	}
 	return name, "", d.addIndex(ctx, l, "UNIQUE INDEX", name)
+}
+
+// uniqueIndexName is of the index that a run adds on a column; another column's is another.
+func uniqueIndexName(column string) string {
+	name := []rune("ordergate_unique_" + column)
+	return string(name[:min(len(name), 64)])
 }
 
 // addIndex makes an index on the ERP id if there is none of its name, without keeping others from writing where the

@@ -47,7 +47,7 @@ func TestAShopThatIsOpenIsCleanedUp(t *testing.T) {
 		close(stop)
 		writers.Wait()
 		require.NoError(t, err)
-		require.Equal(t, "ordergate_one_row_an_order", done.Index)
+		require.Equal(t, "ordergate_unique_odoo_order_id", done.Index)
 		require.Equal(t, "", s.list(t, "SELECT odoo_order_id FROM sales_orders GROUP BY odoo_order_id HAVING COUNT(odoo_order_id) > 1"))
 		written := map[string]bool{}
 		for _, sku := range strings.Split(s.list(t, "SELECT sku FROM order_lines WHERE sku LIKE 'live%'"), ",") {
@@ -136,7 +136,7 @@ func TestDuplicatesThatComeBeforeTheIndexAreSwept(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 3, done.Counts.Rounds)
 		require.Equal(t, "1", s.list(t, "SELECT id FROM sales_orders"))
-		require.Contains(t, s.leftovers(t), "ordergate_one_row_an_order")
+		require.Contains(t, s.leftovers(t), "ordergate_unique_odoo_order_id")
 		require.NotContains(t, s.leftovers(t), "ordergate_dedupe_"+done.ID+"_rows")
 		require.NotContains(t, s.leftovers(t), "ordergate_dedupe_"+done.ID+",", "the index that only the run needed is gone")
 

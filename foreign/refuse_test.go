@@ -108,7 +108,7 @@ func TestRowsThatNameNoOrderAreLeftAlone(t *testing.T) {
 			s.exec(t, "UPDATE t SET odoo_order_id = NULL WHERE id >= 10")
 			done, err = s.Apply(t.Context(), foreign.Options{Table: "t"}, nil)
 			require.NoError(t, err)
-			require.Equal(t, "ordergate_one_row_an_order", done.Index, "many NULLs are no hindrance")
+			require.Equal(t, "ordergate_unique_odoo_order_id", done.Index, "many NULLs are no hindrance")
 			_, err = s.sql.ExecContext(t.Context(), "INSERT INTO t VALUES (99, '5')")
 			require.ErrorContains(t, err, "Duplicate")
 			s.exec(t, "DROP TABLE t")
@@ -133,7 +133,7 @@ func TestAnUndoRefusesRowsThatWereReused(t *testing.T) {
 			runs, err := s.Runs(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, foreign.Done, runs[0].State, "nothing was begun")
-			require.Contains(t, s.leftovers(t), "ordergate_one_row_an_order")
+			require.Contains(t, s.leftovers(t), "ordergate_unique_odoo_order_id")
 		}
 		s.exec(t, "INSERT INTO t VALUES (2, 9, 900)")
 		refused("the key PRIMARY (id) that are in use again")
@@ -186,7 +186,7 @@ func TestRunsAreUndoneBackwards(t *testing.T) {
 		s.exec(t, "INSERT INTO t VALUES (1, 5), (2, 5)")
 		first, err := s.Apply(t.Context(), foreign.Options{Table: "t"}, nil)
 		require.NoError(t, err)
-		s.exec(t, "ALTER TABLE t DROP INDEX ordergate_one_row_an_order")
+		s.exec(t, "ALTER TABLE t DROP INDEX ordergate_unique_odoo_order_id")
 		s.exec(t, "INSERT INTO t VALUES (3, 5)")
 		second, err := s.Apply(t.Context(), foreign.Options{Table: "t", Keep: "id:desc"}, nil)
 		require.NoError(t, err)
@@ -198,6 +198,27 @@ func TestRunsAreUndoneBackwards(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Equal(t, "1,2,3", s.list(t, "SELECT id FROM t ORDER BY id"))
+	})
+}
+
+// A table may be cleaned up by several columns, each with an index of its own.
+func TestEachColumnGetsItsIndex(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, s shop) {
+		s.exec(t, "CREATE TABLE t (id INT PRIMARY KEY, odoo_order_id INT, sap_id INT)")
+		s.exec(t, "INSERT INTO t VALUES (1, 5, 1), (2, 5, 1), (3, 6, 1), (4, 7, 2)")
+		first, err := s.Apply(t.Context(), foreign.Options{Table: "t"}, nil)
+		require.NoError(t, err)
+		second, err := s.Apply(t.Context(), foreign.Options{Table: "t", IDColumn: "sap_id"}, nil)
+		require.NoError(t, err)
+		require.Equal(t, "1,4", s.list(t, "SELECT id FROM t ORDER BY id"))
+		require.Contains(t, s.leftovers(t), "ordergate_unique_odoo_order_id,ordergate_unique_sap_id")
+		for _, r := range []foreign.Run{second, first} {
+			_, err = s.Undo(t.Context(), r.ID, nil)
+			require.NoError(t, err)
+		}
+		require.Equal(t, "1,2,3,4", s.list(t, "SELECT id FROM t ORDER BY id"))
+		require.Equal(t, "ordergate_dedupe_runs", s.leftovers(t))
 	})
 }
 

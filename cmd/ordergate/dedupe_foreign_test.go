@@ -61,7 +61,7 @@ func TestAForeignTableIsCleanedUpFromTheCommandLine(t *testing.T) {
 
 	code, out, problem = command(t, "dedupe", "runs", "--from", dsn)
 	require.Zero(t, code, problem)
-	require.Regexp(t, id+` +shop_orders +done +2 +0 +ordergate_one_row_an_order`, out)
+	require.Regexp(t, id+` +shop_orders +done +2 +0 +ordergate_unique_erp`, out)
 
 	code, out, problem = command(t, "dedupe", "undo", id, "--from", dsn)
 	require.Zero(t, code, problem)
