@@ -134,7 +134,7 @@ func fillDedupe(ctx context.Context, conn *sql.Conn, name string, rows int) erro
 	for begin := 0; begin < rows; begin += chunk {
 		// A double click or a retry: the duplicate of an order stands a few hundred rows after it.
 		statements = append(statements, fmt.Sprintf(`INSERT INTO sales_orders (id, odoo_order_id, number, customer, address, amount, created_at)
-			SELECT seq, IF(seq %% 10 = 0 AND seq > 400, seq - 1 - 10 * (seq DIV 10 %% 40), seq), CONCAT('SO', seq), CONCAT('customer ', seq %% 5000, ' of the shop'),
+			SELECT seq, IF(seq %% 10 = 0 AND seq > 400, seq - 391, seq), CONCAT('SO', seq), CONCAT('customer ', seq %% 5000, ' of the shop'),
 			RPAD(CONCAT('street ', seq), 100, '.'), seq %% 1000, '2024-01-01' + INTERVAL seq SECOND FROM seq_%d_to_%d`, begin+1, min(begin+chunk, rows)))
 		statements = append(statements, fmt.Sprintf(`INSERT INTO order_lines (order_id, sku, quantity) SELECT seq, CONCAT('SKU-', seq %% 977), 1 + seq %% 3 FROM seq_%d_to_%d`,
 			begin+1, min(begin+chunk, rows)))
