@@ -250,3 +250,36 @@ func TestAProcessThatFellAsleepDoesNoHarm(t *testing.T) {
 		}
 	})
 }
+
+// A run need not be ended to be undone, however far it came.
+func TestAnUnfinishedRunIsUndone(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, s shop) {
+		s.create(t, integers, 60, rand.New(rand.NewPCG(17, 17)))
+		before := s.checksums(t)
+		o := foreign.Options{Table: "sales_orders", Children: withEvents, Batch: 4}
+		for _, at := range []string{"CREATE TABLE IF NOT EXISTS ordergate_dedupe_", "TRUNCATE", "ADD INDEX", "INSERT INTO ordergate_dedupe_", "DELETE s FROM", "ADD UNIQUE"} {
+			n := 0
+			s.Hooks(func(query string) error {
+				if strings.Contains(query, at) {
+					if n++; n == 2 || strings.HasPrefix(at, "ADD") || at == "TRUNCATE" {
+						return errKilled
+					}
+				}
+				return nil
+			}, nil)
+			stopped, err := s.Apply(t.Context(), o, nil)
+			s.Hooks(nil, nil)
+			if err == nil {
+				require.Equal(t, foreign.Done, stopped.State)
+			} else {
+				require.ErrorIs(t, err, errKilled, at)
+			}
+			undone, err := s.Undo(t.Context(), latest(t, s).ID, nil)
+			require.NoError(t, err, at)
+			require.Equal(t, foreign.Undone, undone.State)
+			require.Equal(t, before, s.checksums(t), at)
+			require.Equal(t, "ordergate_dedupe_runs", s.leftovers(t), at)
+		}
+	})
+}
