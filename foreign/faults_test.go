@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
@@ -243,6 +245,7 @@ func TestAProcessThatFellAsleepDoesNoHarm(t *testing.T) {
 				require.Equal(t, ended.ID, done.ID)
 				require.Equal(t, ended.Counts.Archived, done.Counts.Archived)
 				require.Equal(t, ended.Counts.Rounds, done.Counts.Rounds, "turn %d", turn)
+				require.Equal(t, ended.EndedAt, done.EndedAt, "turn %d: what has ended is not begun again", turn)
 			}
 			_, err = s.Undo(t.Context(), done.ID, nil)
 			require.NoError(t, err)
@@ -281,5 +284,45 @@ func TestAnUnfinishedRunIsUndone(t *testing.T) {
 			require.Equal(t, before, s.checksums(t), at)
 			require.Equal(t, "ordergate_dedupe_runs", s.leftovers(t), at)
 		}
+	})
+}
+
+// While one process is in the middle of a batch, another that works on the same run waits.
+func TestABatchIsOneProcesses(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, s shop) {
+		s.exec(t, fmt.Sprintf(createShop, integers.key, integers.id))
+		s.exec(t, "INSERT INTO sales_orders (id, odoo_order_id) VALUES (1, 7), (2, 7), (3, 8), (4, 8)")
+		other := openShop(t, s.dsn)
+		var began, held, trespassed atomic.Bool
+		other.Hooks(func(query string) error {
+			if held.Load() && strings.Contains(query, "_rows") {
+				trespassed.Store(true)
+			}
+			return nil
+		}, nil)
+		result := make(chan error, 1)
+		s.Hooks(func(query string) error {
+			if strings.HasPrefix(query, "DELETE s FROM") && began.CompareAndSwap(false, true) {
+				held.Store(true)
+				go func() {
+					_, err := other.Apply(t.Context(), foreign.Options{Table: "sales_orders"}, nil)
+					result <- err
+				}()
+				time.Sleep(500 * time.Millisecond)
+			}
+			if query == "COMMIT" {
+				held.Store(false)
+			}
+			return nil
+		}, nil)
+		_, err := s.Apply(t.Context(), foreign.Options{Table: "sales_orders"}, nil)
+		require.NoError(t, err)
+		if err := <-result; err != nil {
+			t.Log("the other found the run ended:", err)
+		}
+		require.False(t, trespassed.Load())
+		require.Equal(t, "1,3", s.list(t, "SELECT id FROM sales_orders ORDER BY id"))
+		require.EqualValues(t, 2, latest(t, s).Counts.Archived)
 	})
 }
