@@ -66,7 +66,7 @@ func (d *Database) Apply(ctx context.Context, o Options, progress func(Progress)
 
 // begin returns the run of the table that is under way, or a new one.
 func (d *Database) begin(ctx context.Context, o Options) (Run, error) {
-	if err := d.define(ctx, createRuns); err != nil {
+	if err := d.makeRuns(ctx); err != nil {
 		return Run{}, fmt.Errorf("foreign: making the table of runs: %w", err)
 	}
 	layout, err := d.look(ctx, d.db, o)

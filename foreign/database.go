@@ -159,6 +159,7 @@ func (d *Database) define(ctx context.Context, query string) error {
 
 // Error numbers of MySQL and MariaDB.
 const (
+	errDuplicateKeyName = 1061
 	errDuplicateEntry   = 1062
 	errCannotDrop       = 1091
 	errLockWaitTimeout  = 1205

@@ -52,6 +52,9 @@ func (d *Database) addIndex(ctx context.Context, l layout, kind, index string) e
 	if isError(err, errNotSupported, errNotSupportedWhy) {
 		err = d.define(ctx, statement)
 	}
+	if isError(err, errDuplicateKeyName) {
+		return nil // by another process, just now
+	}
 	return err
 }
 

@@ -102,16 +102,29 @@ func (d *Database) Runs(ctx context.Context) ([]Run, error) {
 	return d.findRuns(ctx, d.db, "1 = 1 ORDER BY started_at DESC, run_id")
 }
 
+// makeRuns makes the table of runs. It defines nothing where it stands: that would wait for whoever works on a run.
+func (d *Database) makeRuns(ctx context.Context) error {
+	made, err := d.tableStands(ctx, d.db, runsTable)
+	if err != nil || made {
+		return err
+	}
+	return d.define(ctx, createRuns)
+}
+
+func (d *Database) tableStands(ctx context.Context, x executor, table string) (bool, error) {
+	var n int
+	err := d.one(ctx, x, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", []any{d.schema, table}, &n)
+	if err != nil {
+		return false, fmt.Errorf("foreign: looking for table %s: %w", table, err)
+	}
+	return n > 0, nil
+}
+
 func (d *Database) findRuns(ctx context.Context, x executor, condition string, args ...any) ([]Run, error) {
 	runs := []Run{}
-	var tables int
-	err := d.one(ctx, x, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?",
-		[]any{d.schema, runsTable}, &tables)
-	if err != nil {
-		return nil, fmt.Errorf("foreign: looking for runs: %w", err)
-	}
-	if tables == 0 {
-		return runs, nil
+	made, err := d.tableStands(ctx, x, runsTable)
+	if err != nil || !made {
+		return runs, err
 	}
 	err = d.each(ctx, x, "SELECT "+runColumns+" FROM "+runsTable+" WHERE "+condition, args, func(rows *sql.Rows) error {
 		var r Run

@@ -92,12 +92,11 @@ func (d *Database) beginUndo(ctx context.Context, id string) (Run, error) {
 // refuseReuse looks for rows that would collide with an archived one.
 func (d *Database) refuseReuse(ctx context.Context, r Run) error {
 	for at, s := range r.layout.Tables {
-		var made int
-		err := d.one(ctx, d.db, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", []any{d.schema, r.archive(at)}, &made)
+		made, err := d.tableStands(ctx, d.db, r.archive(at))
 		if err != nil {
-			return fmt.Errorf("foreign: looking for the archive of %s: %w", s, err)
+			return err
 		}
-		if made == 0 {
+		if !made {
 			continue // the run ended before anything was archived
 		}
 		now, err := d.inspect(ctx, d.db, s.Schema, s.Name, "table")
