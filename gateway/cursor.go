@@ -14,6 +14,8 @@ import (
 const (
 	listOrders    = "orders"
 	listProducts  = "products"
+	listAudits    = "audits"
+	listFindings  = "findings"
 	listCustomers = "customers"
 	listIntents   = "intents"
 )

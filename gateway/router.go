@@ -54,6 +54,8 @@ func operations(generated ServerInterfaceWrapper, metrics, openAPI, docs gin.Han
 		{method: http.MethodDelete, path: "/v1/intents/{key}", roles: staff, handler: generated.CancelIntent},
 		{method: http.MethodGet, path: "/v1/sync", roles: staff, handler: generated.GetSync},
 		{method: http.MethodPost, path: "/v1/sync", roles: staff, handler: generated.StartSync},
+		{method: http.MethodGet, path: "/v1/audits", roles: []order.Role{order.RoleOperator}, handler: generated.ListAudits},
+		{method: http.MethodGet, path: "/v1/audits/findings", roles: []order.Role{order.RoleOperator}, handler: generated.ListFindings},
 		{method: http.MethodGet, path: "/v1/products", roles: all, handler: generated.ListProducts},
 		{method: http.MethodGet, path: "/v1/customers", roles: staff, handler: generated.ListCustomers},
 		{method: http.MethodPost, path: "/v1/customers", roles: staff, handler: generated.CreateCustomer},

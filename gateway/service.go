@@ -40,6 +40,10 @@ type Service interface {
 	// Confirm confirms an order in the ERP and returns it as it then stands.
 	Confirm(ctx context.Context, caller order.Caller, id int64) (order.Order, error)
 
+	// ListAuditRuns returns a page of comparisons of the mirror with the ERP, the newest first; ListFindings what they found.
+	ListAuditRuns(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error)
+	ListFindings(ctx context.Context, caller order.Caller, f order.FindingFilter) ([]order.Finding, error)
+
 	// SyncReport says how the mirror relates to the ERP.
 	SyncReport(ctx context.Context, caller order.Caller) (order.SyncReport, error)
 	// SyncNow reads what is wished for from the ERP, and returns in how many orders something new was found.

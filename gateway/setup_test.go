@@ -219,6 +219,8 @@ type fakeService struct {
 	orders   func(ctx context.Context, caller order.Caller, f order.Filter) (order.Listing, error)
 	order    func(ctx context.Context, caller order.Caller, id int64) (order.Order, order.OrderSync, error)
 	history  func(ctx context.Context, caller order.Caller, id int64) ([]order.HistoryEntry, error)
+	audits   func(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error)
+	findings func(ctx context.Context, caller order.Caller, f order.FindingFilter) ([]order.Finding, error)
 	report   func(ctx context.Context, caller order.Caller) (order.SyncReport, error)
 	syncNow  func(ctx context.Context, caller order.Caller, wish order.SyncWish) (int, order.SyncStatus, error)
 	confirm  func(ctx context.Context, caller order.Caller, id int64) (order.Order, error)
@@ -233,6 +235,14 @@ func (s *fakeService) Place(ctx context.Context, caller order.Caller, key string
 
 func (s *fakeService) Enqueue(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error) {
 	return s.enqueue(ctx, caller, key, req)
+}
+
+func (s *fakeService) ListAuditRuns(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error) {
+	return s.audits(ctx, caller, f)
+}
+
+func (s *fakeService) ListFindings(ctx context.Context, caller order.Caller, f order.FindingFilter) ([]order.Finding, error) {
+	return s.findings(ctx, caller, f)
 }
 
 func (s *fakeService) SyncReport(ctx context.Context, caller order.Caller) (order.SyncReport, error) {

@@ -8,15 +8,15 @@ import (
 
 // Brief is as much of an order of the mirror as tells whether another one may be the same.
 type Brief struct {
-	ID           int64
-	Number       string
-	Status       Status
-	ERPPartnerID int64
-	Reference    string
-	Source       string
-	Currency     string
-	AmountTotal  decimal.Decimal
-	CreatedAt    time.Time
+	ID           int64           `json:"id"`
+	Number       string          `json:"number"`
+	Status       Status          `json:"status"`
+	ERPPartnerID int64           `json:"erp_partner_id"`
+	Reference    string          `json:"reference"`
+	Source       string          `json:"source"`
+	Currency     string          `json:"currency"`
+	AmountTotal  decimal.Decimal `json:"amount_total"`
+	CreatedAt    time.Time       `json:"created_at"`
 }
 
 // DuplicateReason says why orders are taken for one.
@@ -30,19 +30,19 @@ const (
 
 // DuplicateGroup are orders that an earlier integration seems to have made of one: what is kept, and what is too many.
 type DuplicateGroup struct {
-	Reason  DuplicateReason
-	Keep    Duplicate
-	Surplus []Duplicate
+	Reason  DuplicateReason `json:"reason"`
+	Keep    Duplicate       `json:"keep"`
+	Surplus []Duplicate     `json:"surplus"`
 }
 
 // Duplicate is an order of a group, with what speaks for or against cancelling it.
 type Duplicate struct {
 	Brief
-	Deliveries int
-	Invoices   int
+	Deliveries int `json:"deliveries"`
+	Invoices   int `json:"invoices"`
 	// Kept says why a surplus order is not to be cancelled; empty if it may be.
-	Kept string
+	Kept string `json:"kept,omitempty"`
 	// Cancelled: it was cancelled in the ERP by this run. Failure says why not, where that was tried.
-	Cancelled bool
-	Failure   string
+	Cancelled bool   `json:"cancelled,omitempty"`
+	Failure   string `json:"failure,omitempty"`
 }

@@ -50,6 +50,36 @@ func openPool(dsn string, logger *slog.Logger) (*sql.DB, migrations.Dialect, err
 	return nil, "", errBadDSN
 }
 
+// OpenForeign makes a pool for tables of another system, in MySQL or MariaDB, and connects. The gateway's own rules for
+// what may stand in a column do not hold there, so that rows come back as they were: zero dates, an id of 0, whatever an
+// older server let in. Statements may take their time, but not wait long for locks that the other system wants too.
+// Times are not parsed. ErrUnavailable if the database does not answer.
+func OpenForeign(ctx context.Context, dsn string) (*sql.DB, error) {
+	if scheme, _, _ := strings.Cut(dsn, ":"); scheme != "mysql" {
+		return nil, errors.New("store: a table of another system must be in a database like mysql://user:password@host:port/database" +
+			" (also for MariaDB)")
+	}
+	config, err := mysqlConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	config.ReadTimeout, config.WriteTimeout = 0, 0
+	config.ParseTime, config.ClientFoundRows = false, false
+	config.Params["sql_mode"] = "'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'"
+	config.Params["lock_wait_timeout"] = "5" // for the locks on a table's definition, a day otherwise
+	config.Logger = driverLog{slog.New(slog.DiscardHandler)}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, fmt.Errorf("store: the settings of the database: %w", err)
+	}
+	pool := sql.OpenDB(readCommitted{connector})
+	limitPool(pool, migrations.MySQL, 4)
+	if err := classify("ping", "database", pool.PingContext(ctx), beforeCommit); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return pool, nil
+}
+
 // openSQLite lets readers work beside the one writer (WAL), makes writers wait for each other instead of failing, and
 // takes the write lock when a transaction begins: one that had to take it later could only fail.
 func openSQLite(file string) (*sql.DB, error) {

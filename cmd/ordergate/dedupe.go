@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,8 +11,18 @@ import (
 	ordersync "ordergate/sync"
 )
 
+// dedupeCommand is a group, of which the first is meant where none is named.
 type dedupeCommand struct {
+	Clean dedupeCleanCommand `cmd:"" default:"withargs" help:"Report, and with --apply clean up, what earlier systems left behind; the default."`
+	ERP   dedupeERPCommand   `cmd:"" name:"erp" help:"Find the orders that earlier integrations made twice inside Odoo, and with --apply-erp cancel surplus drafts."`
+	Undo  dedupeUndoCommand  `cmd:"" help:"Put back what a clean-up of another system's table removed."`
+	Runs  dedupeRunsCommand  `cmd:"" help:"List the clean-ups of other systems' tables."`
+}
+
+type dedupeCleanCommand struct {
 	databaseFlags
+	foreignFlags
+	tableFlags
 	tenantFlags
 	Tenant string `help:"The tenant; all of them if left out."`
 	Apply  bool   `help:"Change the database. Without it, only report what would be changed."`
@@ -29,9 +38,15 @@ type dedupeReport struct {
 	Differences []ordersync.Difference `json:"differences"`
 }
 
-// Run reports, and with --apply cleans up, what earlier systems left: rows that share an ERP order id, rows without
+// Run reports, and with --apply cleans up, another system's table, or what earlier systems left in the gateway's: rows that share an ERP order id, rows without
 // one, orders that the mirror lacks, and rows whose order is gone.
-func (c dedupeCommand) Run(ctx context.Context, term terminal) error {
+func (c dedupeCleanCommand) Run(ctx context.Context, term terminal) error {
+	if c.Table != "" {
+		return c.cleanForeign(ctx, term)
+	}
+	if flag := c.tableFlags.misplaced(c.From); flag != "" {
+		return fmt.Errorf("%s needs --table", flag)
+	}
 	db, err := c.databaseFlags.open(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
@@ -56,16 +71,14 @@ func (c dedupeCommand) Run(ctx context.Context, term terminal) error {
 		return err
 	}
 	if c.JSON {
-		encoder := json.NewEncoder(term.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(report)
+		return printJSON(term.out, report)
 	}
 	report.print(term.out)
 	return nil
 }
 
 // pingAll makes sure that the ERP of every tenant answers.
-func (c dedupeCommand) pingAll(ctx context.Context) error {
+func (c dedupeCleanCommand) pingAll(ctx context.Context) error {
 	tenants, err := c.tenants()
 	if err != nil {
 		return err
@@ -84,7 +97,7 @@ func (c dedupeCommand) pingAll(ctx context.Context) error {
 
 // rows deals with the rows themselves. With --apply it also brings an old schema up to date, which then keeps new
 // duplicates out.
-func (c dedupeCommand) rows(ctx context.Context, db *store.Store, term terminal) (dedupeReport, error) {
+func (c dedupeCleanCommand) rows(ctx context.Context, db *store.Store, term terminal) (dedupeReport, error) {
 	report := dedupeReport{Applied: c.Apply, Differences: []ordersync.Difference{}}
 	var err error
 	if !c.Apply {
@@ -106,7 +119,7 @@ func (c dedupeCommand) rows(ctx context.Context, db *store.Store, term terminal)
 	return report, migrations.Up(ctx, db.DB(), db.Dialect(), nil)
 }
 
-func (c dedupeCommand) reconcile(ctx context.Context, db *store.Store, term terminal, report *dedupeReport) error {
+func (c dedupeCleanCommand) reconcile(ctx context.Context, db *store.Store, term terminal, report *dedupeReport) error {
 	return eachTenant(ctx, db, c.tenantFlags, c.Tenant, term, func(s service) error {
 		d, err := s.Reconcile(ctx, db, c.Apply)
 		report.Differences = append(report.Differences, d)
@@ -115,7 +128,7 @@ func (c dedupeCommand) reconcile(ctx context.Context, db *store.Store, term term
 }
 
 // matchLooseRows finds the orders of rows without an ERP order id that still stand in a table of the old schema.
-func (c dedupeCommand) matchLooseRows(ctx context.Context, db *store.Store, report *dedupeReport) error {
+func (c dedupeCleanCommand) matchLooseRows(ctx context.Context, db *store.Store, report *dedupeReport) error {
 	if len(report.Duplicates.WithoutERPID) == 0 {
 		return nil
 	}

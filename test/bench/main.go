@@ -43,14 +43,24 @@ var parts = []part{
 	{"audit", measureAudit},
 }
 
+// dedupe is the name of the part that needs no Odoo, and no gateway that serves.
+const dedupe = "dedupe"
+
 func run() (kept bool, err error) {
-	names := make([]string, len(parts))
+	names := make([]string, len(parts), len(parts)+1)
 	for i, p := range parts {
 		names[i] = p.name
 	}
-	only := flag.String("only", "", "measure only these parts, separated by commas: "+strings.Join(names, ", "))
+	names = append(names, dedupe)
+	only := flag.String("only", "", "measure only these parts, separated by commas: "+strings.Join(names, ", ")+" (by itself; it needs no Odoo)")
 	binary := flag.String("gateway", "", "measure this program instead of building one")
 	flag.Parse()
+	if *only == dedupe {
+		r := &report{}
+		err := measureDedupe(os.Getenv("ORDERGATE_TEST_MARIADB"), *binary, r)
+		r.print(os.Stdout)
+		return r.kept(), err
+	}
 	chosen, err := choose(*only)
 	if err != nil {
 		return false, err

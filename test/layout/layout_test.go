@@ -31,7 +31,8 @@ var mayImport = map[string][]string{
 	"migrations":   {"order"},
 	"sync":         {"failpoint", "odoo", "store", "migrations", "order"}, // alone in knowing both sides
 	"gateway":      {"order"},
-	"cmd":          {"failpoint", "gateway", "sync", "odoo", "odoo/sandbox", "store", "migrations", "order"},
+	"foreign":      {"store"},
+	"cmd":          {"failpoint", "foreign", "gateway", "sync", "odoo", "odoo/sandbox", "store", "migrations", "order"},
 }
 
 // forTests reports whether a directory's packages only serve tests: these may import anything, and nothing else may
