@@ -76,10 +76,14 @@ func (s *Service) every(ctx context.Context, interval func() time.Duration, what
 	}
 }
 
-// keepSynced syncs, as often as rounds says, while this process is the one to do so for the tenant.
+// keepSynced syncs, as often as rounds says, for as long as this process is the one to do so for the tenant, and otherwise
+// waits for its turn.
 func (s *Service) keepSynced(ctx context.Context) {
-	s.every(ctx, s.pause, "sync", func(ctx context.Context) error {
-		_, err := s.runner.run(ctx, store.BackgroundSync, s.Sync)
+	s.every(ctx, always(renewSyncLease), "lease of the sync", func(ctx context.Context) error {
+		_, err := s.runner.run(ctx, store.BackgroundSync, func(ctx context.Context) error {
+			s.every(ctx, s.pause, "sync", s.Sync)
+			return nil
+		})
 		return err
 	})
 	s.runner.leave(store.BackgroundSync)
@@ -116,7 +120,11 @@ func (s *Service) syncOrders(ctx context.Context) error {
 		return err
 	}
 	if !cursor.Complete {
-		return s.FullSync(ctx, FullSyncOptions{})
+		err := s.FullSync(ctx, FullSyncOptions{})
+		if errors.Is(err, ErrBackfillElsewhere) {
+			return nil // it is being seen to
+		}
+		return err
 	}
 	began, found := s.now(), s.found.Load()
 	thorough := s.rounds.isThorough(began)

@@ -37,10 +37,10 @@ var syncTests = map[string]func(t *testing.T, f fixture){
 		}
 		require.True(t, f.hold(t, lease("a", At(10, 0))))
 		require.False(t, f.hold(t, lease("b", At(10, 0))))
-		require.True(t, f.hold(t, lease("a", At(10, 0).Add(20*time.Second))), "its holder prolongs it")
-		require.False(t, f.hold(t, lease("b", At(10, 0).Add(40*time.Second))))
-		require.True(t, f.hold(t, lease("b", At(10, 0).Add(50*time.Second))), "it is over")
-		require.False(t, f.hold(t, lease("a", At(10, 0).Add(55*time.Second))))
+		require.True(t, f.hold(t, lease("a", At(10, 0).Add(store.SyncLeaseLasts*2/3))), "its holder prolongs it")
+		require.False(t, f.hold(t, lease("b", At(10, 0).Add(store.SyncLeaseLasts*4/3))))
+		require.True(t, f.hold(t, lease("b", At(10, 0).Add(store.SyncLeaseLasts*5/3))), "it is over")
+		require.False(t, f.hold(t, lease("a", At(10, 0).Add(store.SyncLeaseLasts*2))))
 		require.True(t, f.hold(t, lease("a", At(9, 0))), "it ends further in the future than leases last")
 
 		require.NoError(t, f.LeaveSync(t.Context(), f.tenant, store.BackgroundSync, "b"))
