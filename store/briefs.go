@@ -10,7 +10,7 @@ import (
 )
 
 // briefPage is how many orders one query reads of all that a tenant has.
-const briefPage = 5000
+const briefPage = 500
 
 // EachCustomersOrders calls visit with the orders of every customer, without tombstones, customer by customer, each one's
 // by date. One customer's are in memory at a time.
