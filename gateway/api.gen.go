@@ -1315,7 +1315,8 @@ type ListOrdersParams struct {
 	// Sync Orders in this state: edited in the ERP since they were sent (`drifted`), or gone from there (`deleted`).
 	Sync *ListOrdersParamsSync `form:"sync,omitempty" json:"sync,omitempty"`
 
-	// Q Orders whose number or reference contains this.
+	// Q Orders whose number or reference contains this. The orders that the other filters leave are read for it, newest first, until the
+	// page is full: on a large mirror give a customer, status, source or period with it.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
 	// From Orders whose `ordered_at` is at or after this moment. Write `+` in an offset as `%2B`.

@@ -19,6 +19,7 @@ const (
 	historyStep   int64 = 8
 	intentsStep   int64 = 15
 	documentsStep int64 = 17
+	listingsStep  int64 = 20
 )
 
 var goStepNames = map[int64]string{
@@ -28,12 +29,14 @@ var goStepNames = map[int64]string{
 	historyStep:   "order_history_complete",
 	intentsStep:   "intents_queue",
 	documentsStep: "order_documents",
+	listingsStep:  "order_listings",
 }
 
 // alteration brings a table that exists to its final shape.
 type alteration struct {
 	table  string
 	column string // added by the ALTER, and so the proof that it was made
+	index  string // is the proof instead, where no column is added
 	fill   string // files, in order: gives NULLs a value, alters, and computes what the new columns hold
 	alter  string
 	after  string
@@ -50,6 +53,7 @@ var (
 		after: "mysql/alter/intents_after.sql"}
 	alterDocuments = alteration{table: "orders", column: "documents", alter: "mysql/alter/order_documents.sql"}
 	alterDone      = alteration{table: "order_lines", column: "delivered", alter: "mysql/alter/order_lines_done.sql"}
+	alterListings  = alteration{table: "orders", index: "idx_orders_source", alter: "mysql/alter/order_listings.sql"}
 )
 
 func goSteps(dialect Dialect) []*goose.Migration {
@@ -61,6 +65,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			goStepInTx(historyStep, doneByRebuild(alterHistory)),
 			goStepInTx(intentsStep, alterOnSQLite(alterIntents, "sqlite/alter/intents.sql")),
 			goStepInTx(documentsStep, alterOnSQLite(alterDocuments, "sqlite/alter/order_documents.sql")),
+			goStepInTx(listingsStep, alterOnSQLite(alterListings, "sqlite/alter/order_listings.sql")),
 		}
 	}
 	return []*goose.Migration{
@@ -78,6 +83,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			}
 			return alterDocuments.apply(ctx, db)
 		}),
+		goStep(listingsStep, alterListings.apply),
 	}
 }
 
@@ -124,10 +130,18 @@ func brokenByNewRows(err error) bool {
 	return refused.Number == duplicateEntry || refused.Number == nullValue || refused.Number == truncated
 }
 
-// apply makes the alteration on MySQL or MariaDB. The ALTER is one statement and atomic, so that one of its columns
-// tells whether it was made; the statements around it change nothing the second time.
+// made tells whether the table is in its final shape.
+func (a alteration) made(ctx context.Context, db executor, dialect Dialect) (bool, error) {
+	if a.index != "" {
+		return indexExists(ctx, db, dialect, a.table, a.index)
+	}
+	return columnExists(ctx, db, dialect, a.table, a.column)
+}
+
+// apply makes the alteration on MySQL or MariaDB. The ALTER is one statement and atomic, so that one of its columns or
+// indexes tells whether it was made; the statements around it change nothing the second time.
 func (a alteration) apply(ctx context.Context, db *sql.DB) error {
-	done, err := columnExists(ctx, db, MySQL, a.table, a.column)
+	done, err := a.made(ctx, db, MySQL)
 	if err != nil {
 		return err
 	}
@@ -172,7 +186,7 @@ func doneByRebuild(a alteration) func(context.Context, *sql.Tx) error {
 // alterOnSQLite runs the statements of a file, which do on SQLite what an alteration does on MySQL.
 func alterOnSQLite(a alteration, file string) func(context.Context, *sql.Tx) error {
 	return func(ctx context.Context, tx *sql.Tx) error {
-		done, err := columnExists(ctx, tx, SQLite, a.table, a.column)
+		done, err := a.made(ctx, tx, SQLite)
 		if err != nil || done {
 			return err
 		}

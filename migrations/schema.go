@@ -68,3 +68,16 @@ func columnExists(ctx context.Context, db executor, dialect Dialect, table, name
 	}
 	return false, nil
 }
+
+func indexExists(ctx context.Context, db executor, dialect Dialect, table, index string) (bool, error) {
+	query := `SELECT COUNT(*) FROM information_schema.statistics
+		WHERE table_schema = DATABASE() AND table_name = ? AND index_name = ?`
+	if dialect == SQLite {
+		query = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND name = ?"
+	}
+	var n int
+	if err := db.QueryRowContext(ctx, query, table, index).Scan(&n); err != nil {
+		return false, fmt.Errorf("looking for index %s: %w", index, err)
+	}
+	return n > 0, nil
+}

@@ -1,0 +1,288 @@
+package store
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ordergate/migrations"
+	"ordergate/order"
+	"ordergate/test/env"
+)
+
+// onDatabases runs a test on each database that the machine offers, with a store of its own on the current schema.
+func onDatabases(t *testing.T, test func(t *testing.T, s *Store)) {
+	t.Helper()
+	for name, dsn := range map[string]func(t *testing.T) string{
+		"SQLite":  func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "ordergate.db") },
+		"MySQL":   func(t *testing.T) string { return env.Database(t, env.MySQL(t)) },
+		"MariaDB": func(t *testing.T) string { return env.Database(t, env.MariaDB(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := Open(t.Context(), dsn(t), Options{})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			require.NoError(t, migrations.Up(t.Context(), s.DB(), s.Dialect(), nil))
+			test(t, s)
+		})
+	}
+}
+
+// A page is what a filter over all orders would leave, whatever is asked for and by whichever index it is read.
+func TestListingsAreWhatTheirFiltersSay(t *testing.T) {
+	t.Parallel()
+	onDatabases(t, func(t *testing.T, s *Store) {
+		random := rand.New(rand.NewPCG(7, 11))
+		mirror := newImagined(t, s, random)
+		mirror.write(t, 600)
+		mirror.write(t, 300) // some of the same again, changed
+		mirror.remove(t, 120)
+		mirror.write(t, 60)
+		mirror.forget(t, 50)
+
+		found, ways := 0, map[int]int{}
+		for range 300 {
+			f := mirror.filter()
+			want := mirror.listed(f)
+			got := []int64{}
+			for pages := 0; ; pages++ {
+				require.LessOrEqual(t, pages, len(want), "%+v does not end", f)
+				listing, err := s.ListOrders(t.Context(), 1, f)
+				require.NoError(t, err, "%+v", f)
+				for _, o := range listing.Orders {
+					got = append(got, o.ID)
+				}
+				if listing.Next.ID == 0 {
+					ways[min(pages, 2)]++
+					break
+				}
+				require.Len(t, listing.Orders, f.Limit)
+				f.Before = listing.Next
+			}
+			require.Equal(t, want, got, "%+v", f)
+			found += len(got)
+		}
+		require.Greater(t, found, 2000, "the filters leave nothing")
+		require.Greater(t, ways[2], 40, "the pages hold everything")
+	})
+}
+
+// More contacts than one statement merges, and more than a page has orders.
+func TestACompanyMayHaveAnyNumberOfContacts(t *testing.T) {
+	t.Parallel()
+	onDatabases(t, func(t *testing.T, s *Store) {
+		const contacts = 2*unionParts + 5
+		at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+		var customers []order.Customer
+		var snapshots []order.Snapshot
+		want := []int64{}
+		for id := int64(1); id <= 2*contacts; id++ {
+			partner := 1 + id*31%contacts
+			customers = append(customers, order.Customer{ERPPartnerID: 1 + id%contacts, ERPCompanyID: 1})
+			snapshots = append(snapshots, order.Snapshot{WriteDate: at, ReadAt: at, Order: order.Order{ID: id, Status: order.Done,
+				OrderedAt: at.AddDate(0, 0, int(id/100)), Customer: order.Party{ERPPartnerID: partner}, Lines: []order.Line{{ERPLineID: id}}}})
+			want = append(want, 2*contacts+1-id)
+		}
+		require.NoError(t, s.UpsertCustomers(t.Context(), 1, customers[:contacts]))
+		_, err := s.UpsertOrders(t.Context(), 1, snapshots, "sync")
+		require.NoError(t, err)
+		got := []int64{}
+		for f := (order.Filter{CompanyID: 1, Limit: 150}); ; {
+			listing, err := s.ListOrders(t.Context(), 1, f)
+			require.NoError(t, err)
+			for _, o := range listing.Orders {
+				got = append(got, o.ID)
+			}
+			if f.Before = listing.Next; f.Before.ID == 0 {
+				break
+			}
+		}
+		require.Equal(t, want, got)
+	})
+}
+
+// imagined is a mirror and what is in it.
+type imagined struct {
+	store  *Store
+	random *rand.Rand
+	orders map[int64]order.Snapshot
+	gone   map[int64]bool
+	edited map[int64]bool
+	unread map[int64]bool // stand there from an earlier system
+	clock  time.Time
+}
+
+const (
+	imaginedIDs      = 500
+	imaginedStranger = 8 // a company of which the mirror knows only the contacts
+)
+
+func newImagined(t *testing.T, s *Store, random *rand.Rand) *imagined {
+	var customers []order.Customer
+	for id := int64(1); id <= 12; id++ {
+		if id == imaginedStranger {
+			continue
+		}
+		customers = append(customers, order.Customer{ERPPartnerID: id, ERPCompanyID: id - id%4, Ref: fmt.Sprint("u-", id)})
+	}
+	require.NoError(t, s.UpsertCustomers(t.Context(), 1, customers))
+	return &imagined{store: s, random: random, orders: map[int64]order.Snapshot{}, gone: map[int64]bool{},
+		edited: map[int64]bool{}, unread: map[int64]bool{},
+		clock: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+}
+
+var imaginedStatuses = []order.Status{order.Draft, order.Done, order.Done, order.Done, order.Cancelled}
+
+// partner is often one, and rarely one of the others.
+func (m *imagined) partner() int64 {
+	if m.random.IntN(2) == 0 {
+		return 1
+	}
+	return 1 + m.random.Int64N(14)
+}
+
+// write stores n orders, some of them newer states of those that are there. Many have the same time.
+func (m *imagined) write(t *testing.T, n int) {
+	m.clock = m.clock.Add(time.Hour)
+	var batch []order.Snapshot
+	for range n {
+		id := 1 + m.random.Int64N(imaginedIDs)
+		at := time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, m.random.IntN(120))
+		s := order.Snapshot{
+			Order: order.Order{ID: id, Number: fmt.Sprintf("S%04d", id), Status: imaginedStatuses[m.random.IntN(len(imaginedStatuses))],
+				Customer:  order.Party{ERPPartnerID: m.partner()},
+				Reference: fmt.Sprintf("Größe %s-%02d", []string{"web", "PO", "Rück", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}[m.random.IntN(4)], m.random.IntN(40)),
+				OrderedAt: at, Lines: []order.Line{{ERPLineID: id}}},
+			WriteDate: m.clock, ReadAt: m.clock,
+		}
+		if former, known := m.orders[id]; known && m.random.IntN(3) == 0 {
+			s.Reference, s.OrderedAt, s.Customer = former.Reference, former.OrderedAt, former.Customer
+		}
+		if slices.ContainsFunc(batch, func(other order.Snapshot) bool { return other.ID == id }) {
+			continue
+		}
+		batch = append(batch, s)
+		m.orders[id] = s
+		delete(m.gone, id)
+	}
+	_, err := m.store.UpsertOrders(t.Context(), 1, batch, "sync")
+	require.NoError(t, err)
+	m.origin(t, batch)
+}
+
+func (m *imagined) remove(t *testing.T, n int) {
+	var ids []int64
+	for range n {
+		id := 1 + m.random.Int64N(imaginedIDs)
+		ids = append(ids, id)
+		m.gone[id] = true
+	}
+	_, err := m.store.MarkDeleted(t.Context(), 1, ids, "sync")
+	require.NoError(t, err)
+}
+
+// forget gives some orders the look of rows that were never read from the ERP.
+func (m *imagined) forget(t *testing.T, n int) {
+	for range n {
+		id := 1 + m.random.Int64N(imaginedIDs)
+		m.unread[id] = true
+		_, err := m.store.DB().ExecContext(t.Context(), "UPDATE orders SET write_date = NULL WHERE tenant_id = 1 AND erp_order_id = ?", id)
+		require.NoError(t, err)
+	}
+}
+
+// origin makes one of the orders' sources and whether people edited them a matter of their ids and states.
+func (m *imagined) origin(t *testing.T, batch []order.Snapshot) {
+	for i, s := range batch {
+		source := imaginedSources[m.random.IntN(len(imaginedSources))]
+		m.edited[s.ID] = m.random.IntN(4) == 0
+		batch[i].Source = source
+		m.orders[s.ID] = batch[i]
+		_, err := m.store.DB().ExecContext(t.Context(), "UPDATE orders SET source = ?, edited = ? WHERE tenant_id = 1 AND erp_order_id = ?",
+			source, m.edited[s.ID], s.ID)
+		require.NoError(t, err)
+	}
+}
+
+var imaginedSources = []string{"portal", "portal", "portal", "shopify:eu", "odoo"}
+
+func (m *imagined) filter() order.Filter {
+	f := order.Filter{Limit: 1 + m.random.IntN(20)}
+	switch m.random.IntN(6) {
+	case 0:
+		f.ERPPartnerID = m.partner()
+	case 1:
+		f.CustomerRef = fmt.Sprint("u-", m.partner())
+	case 2:
+		f.CompanyID = 4 * m.random.Int64N(4)
+	}
+	if m.random.IntN(3) == 0 {
+		f.Status = imaginedStatuses[m.random.IntN(len(imaginedStatuses))]
+	}
+	if m.random.IntN(3) == 0 {
+		f.From = time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, m.random.IntN(120))
+	}
+	if m.random.IntN(3) == 0 {
+		f.To = time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, m.random.IntN(120))
+	}
+	if m.random.IntN(3) == 0 {
+		f.Source = imaginedSources[m.random.IntN(len(imaginedSources))]
+	}
+	switch m.random.IntN(4) {
+	case 0:
+		f.Sync = order.SyncDeleted
+	case 1:
+		f.Sync = order.SyncDrifted
+	}
+	if m.random.IntN(3) == 0 {
+		queries := []string{"s", "S00", "0", "größe", "-1", "web-0", "PO", "ück", fmt.Sprintf("S%04d", m.random.IntN(imaginedIDs)),
+			fmt.Sprintf("%d", m.random.IntN(100)), "aaaaaaaaaaaaaaa", "e aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1", "nowhere", "%", "_", "e w",
+			fmt.Sprintf("s%04d\ngröße", m.random.IntN(imaginedIDs)), fmt.Sprintf("s00%d", m.random.IntN(50))}
+		f.Query = queries[m.random.IntN(len(queries))]
+	}
+	return f
+}
+
+// listed is the ids that a filter selects.
+func (m *imagined) listed(f order.Filter) []int64 {
+	var all []order.Snapshot
+	for _, s := range m.orders {
+		partner := s.Customer.ERPPartnerID
+		company := partner - partner%4
+		if partner > 12 {
+			company = partner // the mirror does not know it
+		}
+		text := strings.ToLower(s.Number + "\n" + s.Reference)
+		switch {
+		case m.unread[s.ID],
+			m.gone[s.ID] != (f.Sync == order.SyncDeleted),
+			f.Sync == order.SyncDrifted && !m.edited[s.ID],
+			f.Source != "" && f.Source != s.Source,
+			f.ERPPartnerID != 0 && f.ERPPartnerID != partner,
+			f.CustomerRef != "" && (partner > 12 || partner == imaginedStranger || f.CustomerRef != fmt.Sprint("u-", partner)),
+			f.CompanyID != 0 && f.CompanyID != company && f.CompanyID != partner,
+			f.Status != "" && f.Status != s.Status,
+			!f.From.IsZero() && s.OrderedAt.Before(f.From),
+			!f.To.IsZero() && !s.OrderedAt.Before(f.To),
+			f.Query != "" && !strings.Contains(text, strings.ToLower(f.Query)):
+			continue
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b order.Snapshot) int {
+		return cmp.Or(b.OrderedAt.Compare(a.OrderedAt), cmp.Compare(b.ID, a.ID))
+	})
+	ids := []int64{}
+	for _, s := range all {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}

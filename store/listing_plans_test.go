@@ -1,0 +1,238 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm/logger"
+
+	"ordergate/migrations"
+	"ordergate/order"
+)
+
+// recorder keeps the statements of a listing, values included, to have them explained.
+type recorder struct {
+	logger.Interface
+	mu         sync.Mutex
+	statements []string
+}
+
+func (r *recorder) Trace(_ context.Context, _ time.Time, statement func() (string, int64), _ error) {
+	text, _ := statement()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.statements = append(r.statements, text)
+}
+
+func (r *recorder) taken() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := r.statements
+	r.statements = nil
+	return taken
+}
+
+const (
+	planOrders = 20_000
+	planMonths = 20
+	// planRows is how many rows and index entries a page may touch, of any number of orders. The most is spent on
+	// looking whether one of three indexes leaves few.
+	planRows = 7900
+	// planRowsOfMany is the same where a page is merged from the pages of as many contacts as it has orders.
+	planRowsOfMany = 11_000
+	planCompany    = 120 // of 80 contacts
+)
+
+// Nothing that the API can ask for reads all orders, or sorts them.
+func TestEveryListingIsARangeOfAnIndex(t *testing.T) {
+	t.Parallel()
+	onDatabases(t, func(t *testing.T, s *Store) {
+		fillForPlans(t, s)
+		record := &recorder{Interface: logger.Discard}
+		s.gorm.Logger = record
+		s.DB().SetMaxOpenConns(1) // the counters of rows are those of a connection
+		statements := 0
+		for name, f := range planFilters() {
+			before := rowsTouched(t, s)
+			_, err := s.ListOrders(t.Context(), 1, f)
+			require.NoError(t, err, name)
+			touched := rowsTouched(t, s) - before
+			limit := int64(planRows)
+			if f.CompanyID == planCompany {
+				limit = planRowsOfMany
+			}
+			if f.Query == "" { // what no order has is looked for in all that the other conditions leave
+				require.LessOrEqual(t, touched, limit, "%s touches too many rows", name)
+			}
+			for _, statement := range record.taken() {
+				requireRange(t, s, name, statement)
+				statements++
+			}
+		}
+		require.Greater(t, statements, 500)
+	})
+}
+
+// planFilters is every filter with every other.
+func planFilters() map[string]order.Filter {
+	filters := map[string]order.Filter{"": {}}
+	with := func(choices map[string]func(f *order.Filter)) {
+		all := map[string]order.Filter{}
+		for name, f := range filters {
+			all[name] = f
+			for choice, set := range choices {
+				g := f
+				set(&g)
+				all[name+choice+", "] = g
+			}
+		}
+		filters = all
+	}
+	start := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	with(map[string]func(f *order.Filter){
+		"a customer":     func(f *order.Filter) { f.CustomerRef = "u-77" },
+		"a big customer": func(f *order.Filter) { f.ERPPartnerID = 1 },
+		"a company":      func(f *order.Filter) { f.CompanyID = 40 },
+		"a big company":  func(f *order.Filter) { f.CompanyID = planCompany },
+	})
+	with(map[string]func(f *order.Filter){
+		"most have the status": func(f *order.Filter) { f.Status = order.Done },
+		"few have the status":  func(f *order.Filter) { f.Status = order.Sent },
+	})
+	with(map[string]func(f *order.Filter){
+		"most have the source": func(f *order.Filter) { f.Source = "odoo" },
+		"few have the source":  func(f *order.Filter) { f.Source = "market" },
+	})
+	with(map[string]func(f *order.Filter){
+		"edited":  func(f *order.Filter) { f.Sync = order.SyncDrifted },
+		"deleted": func(f *order.Filter) { f.Sync = order.SyncDeleted },
+	})
+	with(map[string]func(f *order.Filter){
+		"what nobody has": func(f *order.Filter) { f.Query = "nowhere" },
+	})
+	with(map[string]func(f *order.Filter){
+		"a week": func(f *order.Filter) { f.From, f.To = start.AddDate(0, 10, 0), start.AddDate(0, 10, 7) },
+	})
+	with(map[string]func(f *order.Filter){
+		"a later page": func(f *order.Filter) {
+			f.Before = order.Position{OrderedAt: start.AddDate(0, 10, 5), ID: planOrders / 2}
+		},
+	})
+	return filters
+}
+
+// fillForPlans stores orders as a shop has them: two in five are of one customer, nearly all are done.
+func fillForPlans(t *testing.T, s *Store) {
+	t.Helper()
+	start := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	var customers []order.Customer
+	for id := int64(1); id <= 200; id++ {
+		company := id - id%8
+		if id > planCompany {
+			company = planCompany
+		}
+		customers = append(customers, order.Customer{ERPPartnerID: id, ERPCompanyID: company, Ref: fmt.Sprint("u-", id)})
+	}
+	require.NoError(t, s.UpsertCustomers(t.Context(), 1, customers))
+	var snapshots []order.Snapshot
+	for id := int64(1); id <= planOrders; id++ {
+		o := order.Snapshot{WriteDate: start, ReadAt: start, Order: order.Order{
+			ID: id, Number: fmt.Sprintf("S%07d", id), Reference: fmt.Sprintf("P-%03d", id*7919%1000), Status: order.Done,
+			OrderedAt: start.Add(time.Duration(id) * planMonths * 30 * 24 * time.Hour / planOrders),
+			Customer:  order.Party{ERPPartnerID: 1}, Lines: []order.Line{{ERPLineID: id}}}}
+		if id%5 > 1 {
+			o.Customer.ERPPartnerID = 2 + id*31%199
+		}
+		if id%100 == 0 {
+			o.Status = order.Sent
+		}
+		snapshots = append(snapshots, o)
+	}
+	_, err := s.UpsertOrders(t.Context(), 1, snapshots, "sync")
+	require.NoError(t, err)
+	for _, change := range []string{"source = 'market' WHERE erp_order_id % 50 = 7", "edited = 1 WHERE erp_order_id % 20 = 1",
+		"deleted_at = '2025-12-01 00:00:00' WHERE erp_order_id % 40 = 9"} {
+		_, err := s.DB().ExecContext(t.Context(), "UPDATE orders SET "+change)
+		require.NoError(t, err)
+	}
+	for _, table := range []string{"orders", "order_lines", "customers"} {
+		statement := "ANALYZE TABLE " + table
+		if s.dialect == migrations.SQLite {
+			statement = "ANALYZE " + table
+		}
+		rows, err := s.DB().QueryContext(t.Context(), statement)
+		require.NoError(t, err)
+		require.NoError(t, rows.Close())
+	}
+}
+
+// rowsTouched is how many rows and index entries the connection has read since it was opened. SQLite does not count.
+func rowsTouched(t *testing.T, s *Store) (sum int64) {
+	t.Helper()
+	if s.dialect == migrations.SQLite {
+		return 0
+	}
+	rows, err := s.DB().QueryContext(t.Context(), "SHOW SESSION STATUS LIKE 'Handler_read%'")
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var n int64
+		require.NoError(t, rows.Scan(&name, &n))
+		sum += n
+	}
+	require.NoError(t, rows.Err())
+	return sum
+}
+
+// requireRange demands that a statement enters the big tables by a range of an index, and sorts nothing but what was
+// merged from such ranges, or tombstones.
+func requireRange(t *testing.T, s *Store, name, statement string) {
+	t.Helper()
+	explain := map[bool]string{true: "EXPLAIN QUERY PLAN ", false: "EXPLAIN "}[s.dialect == migrations.SQLite]
+	if s.dialect == migrations.MySQL {
+		var version string
+		require.NoError(t, s.DB().QueryRowContext(t.Context(), "SELECT VERSION()").Scan(&version))
+		if strings.HasPrefix(version, "9") {
+			explain = "EXPLAIN FORMAT=TRADITIONAL "
+		}
+	}
+	rows, err := s.DB().QueryContext(t.Context(), explain+statement)
+	require.NoError(t, err, statement)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	sorted := strings.Contains(statement, " merged ORDER BY ") || strings.Contains(statement, "deleted_at IS NOT NULL") ||
+		strings.Contains(statement, "deleted_at > ''")
+	for rows.Next() {
+		step := map[string]string{}
+		values, targets := make([]*string, len(columns)), make([]any, len(columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		require.NoError(t, rows.Scan(targets...))
+		for i, column := range columns {
+			if values[i] != nil {
+				step[column] = *values[i]
+			}
+		}
+		where := fmt.Sprintf("%s: %s\n%v", name, statement, step)
+		if detail, isSQLite := step["detail"]; isSQLite {
+			for _, table := range []string{"SCAN o", "SCAN order", "SCAN l", "SCAN c"} {
+				require.NotContains(t, detail, table, where)
+			}
+			require.True(t, sorted || !strings.Contains(detail, "TEMP B-TREE"), where)
+			continue
+		}
+		derived := strings.HasPrefix(step["table"], "<") || step["table"] == ""
+		require.True(t, derived || step["type"] != "ALL" && step["type"] != "index", where)
+		require.True(t, derived || step["key"] != "", where)
+		require.True(t, sorted || !strings.Contains(step["Extra"], "filesort"), where)
+	}
+	require.NoError(t, rows.Err())
+}

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"ordergate/order"
+	"ordergate/store"
+)
+
+const (
+	listingLimit     = 3.0 // p99 of a listing / that of reading the same rows by their ids
+	listingInstances = 25  // filters of a kind
+	listingRounds    = 8
+	flatPages        = 200
+	flatLimit        = 1.5 // a page at the end / at the beginning
+	insertOrdersOf   = 1000
+)
+
+// measureListings fills a mirror of its own with a million orders, and measures pages of 50 orders with their lines beside
+// the reading of the same rows by their primary keys, through the bare driver on the same connections.
+func measureListings(s *stage, r *report) error {
+	ctx := context.Background()
+	m, drop, err := openListings(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer drop()
+	load, migrate, err := loadListings(ctx, m)
+	if err != nil {
+		return err
+	}
+	r.note("A million orders were loaded in %s; migration 18 of them took %s.", load.Round(time.Second), migrate.Round(time.Second))
+	if err := compareListings(ctx, m, r); err != nil {
+		return err
+	}
+	if err := deepListings(ctx, m, r); err != nil {
+		return err
+	}
+	return listingWrites(ctx, m, r)
+}
+
+// listingKind is a way to ask for orders; filter makes one of many questions of that kind.
+type listingKind struct {
+	name   string
+	filter func(random *rand.Rand) order.Filter
+}
+
+// listingMoment is some time of the mirror's.
+func listingMoment(random *rand.Rand) time.Time {
+	return listingBegins.Add(time.Duration(random.Int64N(listingDays*24)) * time.Hour)
+}
+
+func listingBefore(random *rand.Rand) order.Position {
+	return order.Position{OrderedAt: listingMoment(random), ID: listingOrders}
+}
+
+var listingKinds = []listingKind{
+	{"all, first page", func(*rand.Rand) order.Filter { return order.Filter{} }},
+	{"all, any page", func(r *rand.Rand) order.Filter { return order.Filter{Before: listingBefore(r)} }},
+	{"a status of 80 %, any page", func(r *rand.Rand) order.Filter {
+		return order.Filter{Status: order.Done, Before: listingBefore(r)}
+	}},
+	{"a status of 0.1 %, any page", func(r *rand.Rand) order.Filter {
+		return order.Filter{Status: order.Sent, Before: listingBefore(r)}
+	}},
+	{"a day", func(r *rand.Rand) order.Filter {
+		from := listingMoment(r)
+		return order.Filter{From: from, To: from.AddDate(0, 0, 1)}
+	}},
+	{"a customer", func(r *rand.Rand) order.Filter {
+		return order.Filter{CustomerRef: fmt.Sprint("u-", 2+r.IntN(500))}
+	}},
+	{"a customer of 40 %, any page", func(r *rand.Rand) order.Filter {
+		return order.Filter{ERPPartnerID: listingBig, Before: listingBefore(r)}
+	}},
+	{"a customer of 40 % and a status of 0.1 %", func(r *rand.Rand) order.Filter {
+		return order.Filter{ERPPartnerID: listingBig, Status: order.Sent, Before: listingBefore(r)}
+	}},
+	{"a customer of 40 %, a status and a week", func(r *rand.Rand) order.Filter {
+		from := listingMoment(r)
+		return order.Filter{ERPPartnerID: listingBig, Status: order.Cancelled, From: from, To: from.AddDate(0, 0, 7)}
+	}},
+	{"a company of 10 contacts", func(r *rand.Rand) order.Filter {
+		return order.Filter{CompanyID: 10 * int64(2+r.IntN(500)), Before: listingBefore(r)}
+	}},
+	{"a company of 200 contacts", func(r *rand.Rand) order.Filter {
+		return order.Filter{CompanyID: listingCompany, Before: listingBefore(r)}
+	}},
+	{"a source of a third, any page", func(r *rand.Rand) order.Filter {
+		return order.Filter{Source: "portal", Before: listingBefore(r)}
+	}},
+	{"a source of 0.1 % and a status of 80 %", func(r *rand.Rand) order.Filter {
+		return order.Filter{Source: "manual", Status: order.Done, Before: listingBefore(r)}
+	}},
+	{"a source of 0.1 % of a customer of 40 %", func(r *rand.Rand) order.Filter {
+		return order.Filter{Source: "manual", ERPPartnerID: listingBig, Before: listingBefore(r)}
+	}},
+	{"edited ones, any page", func(r *rand.Rand) order.Filter {
+		return order.Filter{Sync: order.SyncDrifted, Before: listingBefore(r)}
+	}},
+	{"deleted ones, any page", func(r *rand.Rand) order.Filter {
+		return order.Filter{Sync: order.SyncDeleted, Before: listingBefore(r)}
+	}},
+}
+
+// searchKind promises nothing: a search reads through the orders that the other conditions leave.
+var searchKind = listingKind{"search: four digits", func(r *rand.Rand) order.Filter {
+	return order.Filter{Query: fmt.Sprintf("%04d", r.IntN(10_000))}
+}}
+
+// compareListings measures every kind.
+func compareListings(ctx context.Context, m *store.Store, r *report) error {
+	for n, kind := range append(slices.Clone(listingKinds), searchKind) {
+		fmt.Fprintf(os.Stderr, "bench: listing: %s\n", kind.name)
+		ours, bare, rows, err := compareKind(ctx, m, kind, rand.New(rand.NewPCG(uint64(n), 1)))
+		if err != nil {
+			return fmt.Errorf("%s: %w", kind.name, err)
+		}
+		r.note("%s: %.0f orders a page, p50 %s against %s.", kind.name, float64(rows)/listingInstances,
+			milliseconds(median(ours)), milliseconds(median(bare)))
+		if kind.name == searchKind.name {
+			r.note("%s: p99 %s against %s.", kind.name, milliseconds(quantile(ours, 0.99)), milliseconds(quantile(bare, 0.99)))
+			continue
+		}
+		r.atMost(listingLimit, "listing of "+kind.name+" / the same rows by id, p99", quantile(ours, 0.99), quantile(bare, 0.99))
+	}
+	return nil
+}
+
+// compareKind measures pages of one kind, which have so many rows together, and the reading of their rows by id.
+func compareKind(
+	ctx context.Context, m *store.Store, kind listingKind, random *rand.Rand,
+) (ours, bare []time.Duration, rows int, err error) {
+	filters := make([]order.Filter, listingInstances)
+	ids := make([][]int64, listingInstances) // of the rows that each filter finds
+	for i := range filters {
+		filters[i] = kind.filter(random)
+		filters[i].Limit = order.DefaultPageSize
+		listing, err := m.ListOrders(ctx, listingTenant, filters[i])
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		if ids[i], err = rowIDs(ctx, m.DB(), listing.Orders); err != nil {
+			return nil, nil, 0, err
+		}
+		rows += len(ids[i])
+	}
+	for round := range listingRounds {
+		for i, filter := range filters {
+			list := func() error {
+				begin := time.Now()
+				_, err := m.ListOrders(ctx, listingTenant, filter)
+				ours = append(ours, time.Since(begin))
+				return err
+			}
+			read := func() error {
+				begin := time.Now()
+				err := readBare(ctx, m.DB(), ids[i])
+				bare = append(bare, time.Since(begin))
+				return err
+			}
+			// Whoever comes second finds the rows in memory.
+			first, second := list, read
+			if round%2 == 1 {
+				first, second = read, list
+			}
+			if err := errors.Join(first(), second()); err != nil {
+				return nil, nil, 0, err
+			}
+		}
+	}
+	return ours, bare, rows, nil
+}
+
+// rowIDs are the primary keys of orders.
+func rowIDs(ctx context.Context, db *sql.DB, orders []order.Order) ([]int64, error) {
+	ids := make([]int64, len(orders))
+	for i, o := range orders {
+		err := db.QueryRowContext(ctx, "SELECT id FROM orders WHERE tenant_id = ? AND erp_order_id = ?", listingTenant, o.ID).Scan(&ids[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// readBare reads orders and their lines by primary key. For no order it asks for one that does not exist.
+func readBare(ctx context.Context, db *sql.DB, ids []int64) error {
+	list := strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ","), "[]")
+	if list == "" {
+		list = "0"
+	}
+	var id, partner, decimals int64
+	var number, status, reference, source, note, currency, digest, sku, name, unit string
+	var untaxed, tax, total, quantity, price, discount, subtotal decimal.Decimal
+	var at time.Time
+	var delivered, invoiced decimal.Decimal
+	var documents, original sql.NullString
+	var created, updated, deleted sql.NullTime
+	err := scanAll(ctx, db, "SELECT id, erp_order_id, number, status, erp_partner_id, reference, source, note, currency,"+
+		" currency_decimals, amount_untaxed, amount_tax, amount_total, ordered_at, erp_created_at, erp_updated_at,"+
+		" documents, original, digest, deleted_at FROM orders WHERE id IN ("+list+")",
+		&id, &id, &number, &status, &partner, &reference, &source, &note, &currency, &decimals, &untaxed, &tax, &total, &at,
+		&created, &updated, &documents, &original, &digest, &deleted)
+	if err != nil {
+		return err
+	}
+	return scanAll(ctx, db, "SELECT order_id, id, position, erp_line_id, erp_product_id, sku, name, unit_of_measure, quantity,"+
+		" unit_price, discount, subtotal, tax, total, delivered, invoiced FROM order_lines WHERE order_id IN ("+list+")",
+		&id, &id, &decimals, &id, &id, &sku, &name, &unit, &quantity, &price, &discount, &subtotal, &tax, &total,
+		&delivered, &invoiced)
+}
+
+func scanAll(ctx context.Context, db *sql.DB, query string, into ...any) error {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// deepListings compares the first pages with the last ones of the million.
+func deepListings(ctx context.Context, m *store.Store, r *report) error {
+	walk := func(from order.Position) (took time.Duration, bytes uint64, err error) {
+		filter := order.Filter{Before: from, Limit: order.DefaultPageSize}
+		var times []time.Duration
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range flatPages {
+			begin := time.Now()
+			listing, err := m.ListOrders(ctx, listingTenant, filter)
+			if err != nil {
+				return 0, 0, err
+			}
+			times = append(times, time.Since(begin))
+			filter.Before = listing.Next
+		}
+		runtime.ReadMemStats(&after)
+		return median(times), (after.TotalAlloc - before.TotalAlloc) / flatPages, nil
+	}
+	near, nearBytes, err := walk(order.Position{})
+	if err != nil {
+		return err
+	}
+	deep, deepBytes, err := walk(order.Position{OrderedAt: listingBegins.Add(16 * 24 * time.Hour), ID: listingOrders})
+	if err != nil {
+		return err
+	}
+	r.atMost(flatLimit, "a page behind 985,000 orders / one of the first, p50", deep, near)
+	r.bound("memory allocated for a page there / for one of the first", fmt.Sprintf("%.2f", float64(deepBytes)/float64(nearBytes)),
+		fmt.Sprintf("at most %.2f", flatLimit), float64(deepBytes) <= flatLimit*float64(nearBytes))
+	return nil
+}
+
+// listingWrites says what the indexes cost when orders are written.
+func listingWrites(ctx context.Context, m *store.Store, r *report) error {
+	next := int64(listingOrders)
+	write := func() (time.Duration, error) {
+		var times []time.Duration
+		for range 5 {
+			snapshots := make([]order.Snapshot, insertOrdersOf)
+			for i := range snapshots {
+				next++
+				snapshots[i] = order.Snapshot{WriteDate: listingBegins, ReadAt: listingBegins, Order: order.Order{ID: next,
+					Number: fmt.Sprintf("S%07d", next), Reference: fmt.Sprintf("PO-2026-%05d", next%100_000), Status: order.Draft,
+					Customer: order.Party{ERPPartnerID: 2 + next%500}, Currency: "EUR",
+					OrderedAt: listingBegins.AddDate(0, 0, listingDays), Lines: []order.Line{{ERPLineID: next}, {ERPLineID: -next}}}}
+			}
+			begin := time.Now()
+			if _, err := m.UpsertOrders(ctx, listingTenant, snapshots, "bench"); err != nil {
+				return 0, err
+			}
+			times = append(times, time.Since(begin))
+		}
+		return median(times), nil
+	}
+	full, err := write()
+	if err != nil {
+		return err
+	}
+	var costs []string
+	before := full
+	for _, index := range []string{"idx_orders_source", "idx_orders_partner_status", "idx_orders_status", "idx_orders_partner"} {
+		if _, err := m.DB().ExecContext(ctx, "ALTER TABLE orders DROP KEY "+index); err != nil {
+			return err
+		}
+		without, err := write()
+		if err != nil {
+			return err
+		}
+		costs = append(costs, fmt.Sprintf("%s %s", index, milliseconds(before-without)))
+		before = without
+	}
+	r.note("Writing 1,000 orders with two lines each takes %s; of that %s.", milliseconds(full), strings.Join(costs, ", "))
+	return nil
+}
