@@ -35,10 +35,11 @@ var rules = []rule{
 	{name: "order_deleted", model: "sale.order", trigger: "on_unlink"},
 	// An edit of a line that moves the order's total is told by the order; these are the others.
 	{name: "line", model: "sale.order.line", trigger: "on_create_or_write", payload: "order_id", fields: []string{
-		"order_id", "product_id", "name", "product_uom", "product_uom_id", "product_uom_qty", "price_unit", "discount", "display_type"}},
+		"order_id", "product_id", "name", "product_uom", "product_uom_id", "product_uom_qty", "price_unit", "discount", "display_type",
+		"qty_delivered", "qty_invoiced"}},
 	{name: "line_deleted", model: "sale.order.line", trigger: "on_unlink", payload: "order_id"},
 	{name: "delivery", model: "stock.picking", trigger: "on_create_or_write", payload: "sale_id", fields: []string{
-		"sale_id", "state", "carrier_tracking_ref", "scheduled_date", "date_done"}, filter: "[('sale_id', '!=', False)]"},
+		"sale_id", "name", "state", "carrier_id", "carrier_tracking_ref", "backorder_id", "scheduled_date", "date_done"}, filter: "[('sale_id', '!=', False)]"},
 	{name: "delivery_deleted", model: "stock.picking", trigger: "on_unlink", payload: "sale_id", filter: "[('sale_id', '!=', False)]"},
 	// An invoice does not name its orders in a field that a webhook could carry: they are looked up by the invoice's id. Of a
 	// deleted one the order's invoice_status tells.

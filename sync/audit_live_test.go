@@ -34,8 +34,8 @@ func TestAuditHasNoFalseFindingsUnderLoad(t *testing.T) {
 }
 
 func auditUnderLoad(t *testing.T, w *auditWorld, lasting time.Duration) {
-	// On a busy machine one turn of the sync may take a second.
-	w.cfg.TransactionLimit, w.cfg.SyncInterval, w.cfg.Registerer = 3*time.Second, 150*time.Millisecond, nil
+	// On a busy machine one turn of the sync may take a second, and a deletion takes two turns to be noticed.
+	w.cfg.TransactionLimit, w.cfg.SyncInterval, w.cfg.Registerer = 6*time.Second, 150*time.Millisecond, nil
 	w.cfg.Jitter = func(d time.Duration) time.Duration { return d }
 	live, err := ordersync.New(w.cfg)
 	require.NoError(t, err)

@@ -43,7 +43,8 @@ func (r *rounds) ended(began time.Time, took time.Duration, thorough, changed bo
 }
 
 // pause is how long to wait before the next round: a third of the interval while there are changes, up to four times as
-// long while there are none, and long enough to leave the ERP to others.
+// long while there are none, and long enough to leave the ERP to others, but for a fifth of the longest transaction: what
+// a deletion takes two rounds to show is not to take much longer than that.
 func (r *rounds) pause() time.Duration {
 	pause := r.interval
 	switch {
@@ -52,7 +53,7 @@ func (r *rounds) pause() time.Duration {
 	case r.idle > idleRounds:
 		pause = min(pause<<min(r.idle-idleRounds, 8), slowest(r.interval))
 	}
-	return max(pause, min((share-1)*r.took, r.limit))
+	return max(pause, min((share-1)*r.took, r.limit/5))
 }
 
 // slowest is the longest pause between two rounds of an ERP that answers well.

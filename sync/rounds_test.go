@@ -23,10 +23,10 @@ func TestRoundsFollowWhatHappens(t *testing.T) {
 	require.Equal(t, []time.Duration{15 * time.Second, 15 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute,
 		time.Minute, time.Minute, time.Minute}, pauses, "slow while there are none")
 
-	r.ended(now, 4*time.Second, true, true)
-	require.Equal(t, 36*time.Second, r.pause(), "a tenth of the time at most")
+	r.ended(now, 2*time.Second, true, true)
+	require.Equal(t, 18*time.Second, r.pause(), "a tenth of the time")
 	r.ended(now, time.Minute, true, true)
-	require.Equal(t, 150*time.Second, r.pause(), "but never longer than a look back covers")
+	require.Equal(t, 30*time.Second, r.pause(), "but changes are not left for long")
 }
 
 func TestLongLooksAreMadeInTimeForTheNextOne(t *testing.T) {
