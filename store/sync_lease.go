@@ -9,7 +9,7 @@ import (
 )
 
 // SyncLeaseLasts is how long the lease of a background sync is given for. Who syncs for longer renews it.
-const SyncLeaseLasts = 15 * time.Second
+const SyncLeaseLasts = 6 * time.Second
 
 // The leases.
 const (
