@@ -70,12 +70,11 @@ func TestMirrorIsRightAfterAStorm(t *testing.T) {
 
 // storm is one run.
 type storm struct {
-	stack   *stack
-	people  *people
-	gateway *process
+	stack  *stack
+	people *people
 
 	mu                    sync.Mutex
-	base                  string // of the gateway that runs now
+	gateway               *process // that runs now
 	placed, listed, kills int
 	twice                 []string // orders that a listing showed twice
 }
@@ -93,7 +92,6 @@ func (st *storm) waitUntilSynced(t *testing.T) {
 func (st *storm) rage(t *testing.T, lasts time.Duration, seed uint64) {
 	ctx, end := context.WithTimeout(t.Context(), lasts)
 	defer end()
-	st.base = st.gateway.base
 	var group sync.WaitGroup
 	for i := range uint64(2) {
 		group.Go(func() { st.people.work(ctx, rand.New(rand.NewPCG(seed, i))) })
@@ -107,9 +105,9 @@ func (st *storm) rage(t *testing.T, lasts time.Duration, seed uint64) {
 		select {
 		case <-kill.C:
 			st.gateway.kill()
-			st.gateway = st.stack.serve(t)
+			next := st.stack.serve(t)
 			st.mu.Lock()
-			st.base = st.gateway.base
+			st.gateway = next
 			st.kills++
 			st.mu.Unlock()
 			continue
@@ -124,11 +122,9 @@ func (st *storm) rage(t *testing.T, lasts time.Duration, seed uint64) {
 
 // caller is a portal's that asks the gateway that runs now.
 func (st *storm) caller(t *testing.T, key string) *caller {
-	c := newCaller(t, st.gateway, key)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	c.base = st.base
-	return c
+	return newCaller(t, st.gateway, key)
 }
 
 // place places orders, and tries each again, with its key, until it gets an answer that says what became of it.
