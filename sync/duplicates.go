@@ -232,7 +232,10 @@ func (s *Service) cancelSurplus(ctx context.Context, g *order.DuplicateGroup) er
 			continue
 		}
 		d.Status, d.Deliveries, d.Invoices = now.Status, len(now.Deliveries), len(now.Invoices)
-		if d.Kept = whyKept(*d); d.Kept != "" {
+		if err := s.learnSource(ctx, d); err != nil {
+			return err
+		}
+		if d.Kept = cmp.Or(d.Kept, whyKept(*d)); d.Kept != "" {
 			continue
 		}
 		refusal := s.erp.CancelOrder(ctx, d.ID)
@@ -250,6 +253,22 @@ func (s *Service) cancelSurplus(ctx context.Context, g *order.DuplicateGroup) er
 		}
 	}
 	return nil
+}
+
+// learnSource finds out whether an order that exists was sent through the gateway. A sync may have brought it before its
+// placement was stored; then its intent is still open, and nothing is cancelled. Which is why the intents are looked at
+// first: one that ended in between has left its source.
+func (s *Service) learnSource(ctx context.Context, d *order.Duplicate) error {
+	intents, err := s.mirror.CountIntents(ctx, s.tenant.ID)
+	if err != nil {
+		return err
+	}
+	if intents.Sending+intents.Parked > 0 {
+		d.Kept = "orders are being placed or in doubt, and it may be one of them"
+	}
+	mirrored, err := s.mirror.Order(ctx, s.tenant.ID, d.ID)
+	d.Source = mirrored.Source
+	return err
 }
 
 // readDuplicate reads one order into the mirror; nil if the ERP does not have it.

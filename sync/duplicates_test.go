@@ -82,6 +82,48 @@ func TestDuplicatesInsideTheERP(t *testing.T) {
 	require.Empty(t, b.duplicates(t, true), "a second run finds nothing")
 }
 
+// Somebody may confirm an order after it was found, and right before it would be cancelled.
+func TestADuplicateIsLookedAtRightBeforeItIsCancelled(t *testing.T) {
+	t.Parallel()
+	b, erp := setupCalling(t)
+	partner := b.people(t, "res.partner", "create", map[string]any{"name": "Ada"})
+	b.integration(t, partner, "X", 1)
+	second := b.integration(t, partner, "X", 1)
+	require.NoError(t, b.Sync(t.Context()))
+	erp.fail = func(ids []int64) error {
+		if len(ids) == 1 && ids[0] == second {
+			b.people(t, "sale.order", "action_confirm", []any{second})
+			erp.fail = nil
+		}
+		return nil
+	}
+	require.NoError(t, b.FindDuplicates(t.Context(), ordersync.DuplicateOptions{Window: time.Hour, Cancel: true},
+		func(g order.DuplicateGroup) error {
+			require.Equal(t, "it is confirmed", g.Surplus[0].Kept)
+			require.False(t, g.Surplus[0].Cancelled)
+			return nil
+		}))
+	found, err := b.erp.Orders(t.Context(), []int64{second})
+	require.NoError(t, err)
+	require.Equal(t, order.Confirmed, found[0].Status)
+}
+
+// A sync may have brought an order before its placement was stored: it then looks as if nobody had sent it.
+func TestNothingIsCancelledWhileOrdersAreInDoubt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	partner := b.people(t, "res.partner", "create", map[string]any{"name": "Ada"})
+	b.integration(t, partner, "X", 1)
+	b.integration(t, partner, "X", 1)
+	in := order.Intent{TenantID: b.cfg.Tenant.ID, Source: "portal", Key: "k", State: order.Sending, Request: request("X"),
+		LeaseToken: "other", LeaseUntil: b.clock.Now().Add(time.Hour), CreatedAt: b.clock.Now(), UpdatedAt: b.clock.Now()}
+	require.NoError(t, b.db.InsertIntent(t.Context(), &in))
+	groups := b.duplicates(t, true)
+	require.Len(t, groups, 1)
+	require.False(t, groups[0].Surplus[0].Cancelled)
+	require.Contains(t, groups[0].Surplus[0].Kept, "in doubt")
+}
+
 func TestWhatIsNotCancelledAsADuplicate(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
