@@ -78,7 +78,7 @@ func (c Cursor) merge(arriving Cursor, now time.Time) Cursor {
 	if arriving.WriteDate.After(c.WriteDate) {
 		c.WriteDate = arriving.WriteDate
 	}
-	if arriving.SyncedAt.After(c.SyncedAt) || c.SyncedAt.After(now.Add(clockSlack)) {
+	if arriving.SyncedAt.After(c.SyncedAt) || c.SyncedAt.After(now.Add(ClockSlack)) {
 		c.SyncedAt = arriving.SyncedAt
 	}
 	c.Complete = c.Complete || arriving.Complete

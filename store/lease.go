@@ -18,9 +18,9 @@ const (
 	MaxBackoff = time.Minute
 )
 
-// clockSlack is how far the clocks of the processes may be apart: a lease that ends further in the future than leases
+// ClockSlack is how far the clocks of the processes may be apart: a lease that ends further in the future than leases
 // last, and this, was written by a wrong clock.
-const clockSlack = 30 * time.Second
+const ClockSlack = 30 * time.Second
 
 // Lease is what a claim takes. Token, Until and ERPNow must be set; each claim needs a token of its own.
 type Lease struct {
@@ -44,7 +44,7 @@ func (l Lease) check() error {
 // Carried reports whether a lease, as an intent holds it, keeps others from the intent: it is neither free nor over, nor
 // was it written by a wrong clock. It is what uncarried is in SQL.
 func Carried(in order.Intent, now time.Time) bool {
-	return in.LeaseToken != "" && in.LeaseUntil.After(now) && !in.LeaseUntil.After(now.Add(LeaseLasts+clockSlack))
+	return in.LeaseToken != "" && in.LeaseUntil.After(now) && !in.LeaseUntil.After(now.Add(LeaseLasts+ClockSlack))
 }
 
 // uncarried is the condition that nobody carries an intent: its lease is free, over, or was written by a wrong clock.
@@ -56,7 +56,7 @@ func uncarried(now time.Time) clause.Expr {
 	}
 	if !failpoint.Out(failpoint.WrongClock) {
 		condition += " OR lease_until > ?"
-		values = append(values, timestamp(now.Add(LeaseLasts+clockSlack)))
+		values = append(values, timestamp(now.Add(LeaseLasts+ClockSlack)))
 	}
 	return gorm.Expr("("+condition+")", values...)
 }

@@ -52,7 +52,7 @@ func (s *Store) HoldSync(ctx context.Context, tenantID int64, name string, lease
 			held = true
 			return tx.Create(&row).Error
 		}
-		over := !standing.HeldUntil.After(lease.Now) || standing.HeldUntil.After(lease.Now.Add(SyncLeaseLasts+clockSlack))
+		over := !standing.HeldUntil.After(lease.Now) || standing.HeldUntil.After(lease.Now.Add(SyncLeaseLasts+ClockSlack))
 		if standing.Holder != lease.Holder && !over {
 			return nil
 		}

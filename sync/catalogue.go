@@ -43,7 +43,7 @@ func (s *Service) catalogueStatus(ctx context.Context, model string) (order.Sync
 	switch age := s.now().Sub(cursor.SyncedAt); {
 	case !cursor.Complete:
 		status.State, status.Reason = order.Stale, neverSynced
-	case age > 3*slowest(s.cfg.SyncInterval) || age < -clockSlack:
+	case age > 3*slowest(s.cfg.SyncInterval) || age < -store.ClockSlack:
 		status.State, status.Reason = order.Stale, "It was last brought from the ERP "+age.Round(time.Second).String()+" ago."
 	}
 	return status, nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ordergate/order"
+	"ordergate/store"
 )
 
 // syncTimeout bounds a sync that readers share: it goes on after they have given up waiting, but not for ever.
@@ -83,9 +84,6 @@ func (s *Service) freshen(ctx context.Context) (order.SyncStatus, error) {
 	}
 }
 
-// clockSlack is how far the clocks of the gateway's processes may be apart.
-const clockSlack = 30 * time.Second
-
 const neverSynced = "The first full sync has not finished yet."
 
 // syncStatus says how old the mirror's orders are.
@@ -98,7 +96,7 @@ func (s *Service) syncStatus(ctx context.Context) (order.SyncStatus, error) {
 	switch {
 	case !cursor.Complete:
 		return order.SyncStatus{State: order.Stale, Reason: neverSynced}, nil
-	case age < -clockSlack: // noted by a clock that was wrong
+	case age < -store.ClockSlack: // noted by a clock that was wrong
 		return order.SyncStatus{State: order.Stale, Reason: "When the mirror was synced is not known."}, nil
 	case age <= s.cfg.Freshness:
 		return order.SyncStatus{State: order.Fresh, SyncedAt: cursor.SyncedAt}, nil
