@@ -43,7 +43,7 @@ func (s *Service) callOff(ctx context.Context, a *attempt) {
 		}
 		a.calledOff = true
 	case outcome(refusal) == odoo.Rejected:
-		a.entries = []order.HistoryEntry{{
+		a.entries = []order.HistoryEntry{s.placedEntry(a), {
 			Code: order.HistoryCancelRefused, Severity: order.Warning, To: a.snapshot.Status, RecordedBy: a.in.Caller, RecordedAt: s.now(),
 			Detail: "The order was called off before it was known to be placed, and the ERP would not cancel it.",
 		}}

@@ -12,3 +12,6 @@ func (s *Service) MirrorOrders(ctx context.Context, ids []int64) error {
 
 // AuditIfDue does what Run does every minute.
 func (s *Service) AuditIfDue(ctx context.Context) error { return s.auditIfDue(ctx) }
+
+// RenewLeases does what a service does every three seconds while it holds some.
+func (s *Service) RenewLeases() { s.leases.renew() }

@@ -94,7 +94,7 @@ func (s *Service) CancelIntent(ctx context.Context, caller order.Caller, source,
 		if s.carried(in) {
 			return order.Intent{}, intentInFlight()
 		}
-		done, err = s.mirror.RequestCancel(ctx, s.tenant.ID, in.ID, s.now())
+		done, err = s.mirror.RequestCancel(ctx, s.tenant.ID, in.ID, s.now(), s.erpNow())
 	}
 	switch {
 	case err != nil:

@@ -161,6 +161,14 @@ func (f fixture) claim(t *testing.T, lease store.Lease, intents ...*order.Intent
 	return claimed
 }
 
+// renew prolongs leases and returns the tokens that still held one.
+func (f fixture) renew(t *testing.T, until time.Time, tokens ...string) []string {
+	t.Helper()
+	renewed, err := f.RenewLeases(t.Context(), f.tenant, tokens, until)
+	require.NoError(t, err)
+	return renewed
+}
+
 // end ends the attempt at an intent and reports whether the token held it.
 func (f fixture) end(t *testing.T, token string, end store.End) bool {
 	t.Helper()

@@ -55,7 +55,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		},
 		"ClaimIntents": func(t *testing.T, f fixture) (any, error) {
 			stolen := lease("thief", At(23, 0))
-			stolen.Held = []string{"t1"}
+			stolen.Held, stolen.Anew = []string{"t1"}, []int64{intent.ID, waiting.ID}
 			return list(f.ClaimIntents(ctx, f.tenant, []int64{intent.ID, waiting.ID}, stolen))
 		},
 		"ClaimQueued": func(t *testing.T, f fixture) (any, error) {
@@ -63,7 +63,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		},
 		"DueIntents": func(t *testing.T, f fixture) (any, error) { return list(f.DueIntents(ctx, f.tenant, At(23, 0), 10)) },
 		"RenewLeases": func(t *testing.T, f fixture) (any, error) {
-			return nil, f.RenewLeases(ctx, f.tenant, []string{"t1"}, At(23, 0))
+			return list(f.RenewLeases(ctx, f.tenant, []string{"t1"}, At(23, 0)))
 		},
 		"SavePlans": func(t *testing.T, f fixture) (any, error) {
 			return list(f.SavePlans(ctx, f.tenant, "t1", map[int64]order.Plan{intent.ID: intent.Plan}))
@@ -80,7 +80,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		},
 		"CancelWaiting": func(t *testing.T, f fixture) (any, error) { return f.CancelWaiting(ctx, f.tenant, waiting.ID, nil) },
 		"RequestCancel": func(t *testing.T, f fixture) (any, error) {
-			return f.RequestCancel(ctx, f.tenant, intent.ID, At(23, 0))
+			return f.RequestCancel(ctx, f.tenant, intent.ID, At(23, 0), At(23, 0))
 		},
 		"RetryIntent": func(t *testing.T, f fixture) (any, error) { return f.RetryIntent(ctx, f.tenant, intent.ID, At(23, 0)) },
 		"PurgeIntents": func(t *testing.T, f fixture) (any, error) {
