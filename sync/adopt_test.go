@@ -185,6 +185,22 @@ func TestALateRetryOfAnAdoptedKeyFindsItsOrder(t *testing.T) {
 	require.Equal(t, calls, b.sandbox.Calls("sale.order.load"), "nothing was placed")
 }
 
+// A key of role customer has a source of its own, under which no table may bring it another customer's order.
+func TestSourcesOfCustomersAreNotAdopted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.many(t, 1)[0]
+	for _, source := range []string{"customer:10", order.SourceERP, "a\nb"} {
+		done, err := b.Adopt(t.Context(), pages(1, foreignRow(1, id, func(r *ordersync.ForeignRow) { r.Source = source })), adopting)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, done.Unusable.Count, source)
+		require.Zero(t, done.Keys)
+		require.Equal(t, order.SourceERP, b.order(t, id).Source)
+	}
+	_, intents := b.known(t)
+	require.Zero(t, intents)
+}
+
 // Migrations leave rows of earlier systems that the ERP was never asked about.
 func TestAnOrderThatAnEarlierSystemLeftIsRead(t *testing.T) {
 	t.Parallel()
