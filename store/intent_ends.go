@@ -219,13 +219,13 @@ func (s *Store) SavePlans(
 }
 
 // PurgeIntents deletes up to limit intents that ended before a time: Placed, Rejected, Refused, CalledOff. It returns how
-// many those were.
+// many those were. Those in Adopted stay: nothing in the ERP tells of their keys.
 func (s *Store) PurgeIntents(ctx context.Context, tenantID int64, before time.Time, limit int) (int, error) {
 	var purged int64
 	err := s.transaction(ctx, "purge", "intents", func(tx *gorm.DB) error {
 		purged = 0
 		for _, state := range order.IntentStates {
-			if !state.Final() || purged >= int64(limit) {
+			if !state.Final() || state == order.Adopted || purged >= int64(limit) {
 				continue
 			}
 			ended := func(q *gorm.DB) *gorm.DB {

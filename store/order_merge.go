@@ -211,7 +211,8 @@ func (u *upsert) origins(erpOrderIDs []int64) (map[int64]placement, error) {
 		return origins, nil
 	}
 	var rows []intentRow
-	err := u.tx.Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, others).Find(&rows).Error
+	// The first of those that have an order counts: keys of other systems may have been adopted for it later.
+	err := u.tx.Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, others).Order("id DESC").Find(&rows).Error
 	if err != nil {
 		return nil, err
 	}

@@ -97,6 +97,9 @@ type OrderStore interface {
 	OrderIDs(ctx context.Context, tenantID, afterID int64, limit int) ([]int64, error)
 	// MarkDeleted makes tombstones of orders that the ERP no longer has, with a history entry each.
 	MarkDeleted(ctx context.Context, tenantID int64, ids []int64, recordedBy string) (int64, error)
+	// AdoptOrders sets the sources of orders that have none but the ERP, and adds an intent in Adopted for every key that is
+	// free; without apply it says what it would do. It returns what it did, in the order of the adoptions.
+	AdoptOrders(ctx context.Context, tenantID int64, adoptions []store.Adoption, apply bool) ([]store.Adopted, error)
 	// History returns an order's entries, oldest first.
 	History(ctx context.Context, tenantID, id int64) ([]order.HistoryEntry, error)
 }

@@ -277,6 +277,12 @@ var endTests = map[string]func(t *testing.T, f fixture){
 // inState stores an intent with a strike that nobody carries, in a state.
 func (f fixture) inState(t *testing.T, key string, state order.IntentState) *order.Intent {
 	t.Helper()
+	if state == order.Adopted {
+		f.upsert(t, snapshot(9000))
+		f.adopt(t, store.Adoption{ERPOrderID: 9000, Keys: []store.AdoptedKey{{Source: "portal", Key: key}}})
+		in := f.stored(t, key)
+		return &in
+	}
 	in := f.insert(t, key, func(in *order.Intent) { in.Strikes, in.Acknowledged = 1, true })
 	if state == order.Placed {
 		f.place(t, in, snapshot(in.ID))

@@ -20,7 +20,7 @@ func Exercise(t *testing.T, open func(t *testing.T) *store.Store) {
 	tests := map[string]func(t *testing.T, f fixture){}
 	for _, group := range []map[string]func(t *testing.T, f fixture){
 		intentTests, claimTests, queueTests, endTests, placementTests, orderTests, listingTests, catalogueTests, syncTests, editTests, briefTests, accessTests, concurrencyTests,
-		webhookTests, auditTests,
+		webhookTests, auditTests, adoptTests,
 	} {
 		for name, test := range group {
 			tests[name] = test

@@ -109,6 +109,16 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			}
 			return list(seen, nil)
 		},
+		"AdoptOrders": func(t *testing.T, f fixture) (any, error) {
+			adoptions := []store.Adoption{{ERPOrderID: 1, Source: "thief", Keys: []store.AdoptedKey{{Source: "portal", Key: "k"}}}}
+			done, err := f.AdoptOrders(ctx, f.tenant, adoptions, true)
+			require.Equal(t, []store.Adopted{{}}, done)
+			if err == nil {
+				done, err = f.AdoptOrders(ctx, f.tenant, adoptions, false)
+				require.Equal(t, []store.Adopted{{Sourced: true, Keys: 1}}, done, "the key is free here")
+			}
+			return nil, err
+		},
 		"OrderHeads": func(t *testing.T, f fixture) (any, error) {
 			heads, err := f.OrderHeads(ctx, f.tenant, []int64{1})
 			return len(heads), err
