@@ -128,7 +128,10 @@ func (s *Service) syncOrders(ctx context.Context) error {
 	}
 	began, found := s.now(), s.found.Load()
 	thorough := s.rounds.isThorough(began)
-	look := func() error { return s.syncRecent(ctx, began) }
+	look := func() error {
+		_, err := s.syncRecent(ctx, began)
+		return err
+	}
 	if thorough {
 		look = func() error { return s.syncChanges(ctx) }
 	}
