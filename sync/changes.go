@@ -41,12 +41,13 @@ func (s *Service) syncChanges(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.advance(ctx, ordersModel, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began})
+	return s.advance(ctx, ordersModel, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began}, s.runner.holder())
 }
 
-// advance moves a model's cursor, unless another process has taken the sync over from this one.
-func (s *Service) advance(ctx context.Context, model string, c store.Cursor) error {
-	advanced, err := s.mirror.AdvanceCursor(ctx, s.tenant.ID, model, c, s.runner.holder())
+// advance moves a model's cursor, unless it is to be moved as the lease's holder and another process has taken the sync
+// over from that.
+func (s *Service) advance(ctx context.Context, model string, c store.Cursor, holder string) error {
+	advanced, err := s.mirror.AdvanceCursor(ctx, s.tenant.ID, model, c, holder)
 	if err == nil && !advanced {
 		s.log.WarnContext(ctx, "another process has taken the sync over; the cursor is its own now", "model", model)
 	}
@@ -60,7 +61,7 @@ const recentMargin = 15 * time.Second
 // syncRecent leaves to syncChanges what commits later than recentMargin after it began, and so need not look at
 // everything of the last minutes again: for readers, who wait, and for the background while much is written. It does not
 // move the cursor's write_date. It returns in how many orders there was something new.
-func (s *Service) syncRecent(ctx context.Context, began time.Time) (found int, err error) {
+func (s *Service) syncRecent(ctx context.Context, began time.Time, holder string) (found int, err error) {
 	cursor, err := s.mirror.Cursor(ctx, s.tenant.ID, ordersModel)
 	if err != nil {
 		return 0, err
@@ -71,8 +72,7 @@ func (s *Service) syncRecent(ctx context.Context, began time.Time) (found int, e
 	if err != nil {
 		return found, err
 	}
-	_, err = s.mirror.AdvanceCursor(ctx, s.tenant.ID, ordersModel, store.Cursor{SyncedAt: began}, "")
-	return found, err
+	return found, s.advance(ctx, ordersModel, store.Cursor{SyncedAt: began}, holder)
 }
 
 // bringSince brings the orders that were written since a time and that the mirror does not hold as they are. It returns

@@ -38,7 +38,7 @@ func (s *Service) joinSync() *sharedCall {
 	s.work.Go(func() {
 		ctx, cancel := context.WithTimeout(s.life, syncTimeout)
 		defer cancel()
-		call.found, call.err = s.syncRecent(ctx, call.began)
+		call.found, call.err = s.syncRecent(ctx, call.began, "")
 		s.metrics.observeSync("read", s.now().Sub(call.began), call.err)
 		s.shared.mu.Lock()
 		s.shared.running = nil
