@@ -1104,7 +1104,7 @@ type SyncRequest struct {
 
 // SyncResult defines model for SyncResult.
 type SyncResult struct {
-	// Orders Orders of which something new was found.
+	// Orders Orders of which this reading found something new.
 	Orders int64 `json:"orders"`
 
 	// Sync How old an answer from the mirror may be.

@@ -39,7 +39,7 @@ func (a *audit) repairPage(ctx context.Context, findings []order.Finding) error 
 		if err := a.mirror.DoubtOrders(ctx, a.tenant.ID, pull); err != nil {
 			return err
 		}
-		if err := a.mirrorOrders(ctx, pull, nil); err != nil {
+		if _, err := a.mirrorOrders(ctx, pull, nil); err != nil {
 			return err
 		}
 	}

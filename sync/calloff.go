@@ -37,7 +37,7 @@ func (s *Service) callOff(ctx context.Context, a *attempt) {
 		a.calledOff = errors.Is(a.err, errDeleted)
 	case a.err != nil:
 	case a.snapshot.Status == order.Cancelled:
-		if err := s.ingest(ctx, []order.Snapshot{*a.snapshot}, a.in.Caller); err != nil {
+		if _, err := s.ingest(ctx, []order.Snapshot{*a.snapshot}, a.in.Caller); err != nil {
 			a.fail(odoo.Unknown, err)
 			return
 		}

@@ -121,5 +121,5 @@ func (s *Service) syncCatalogue(ctx context.Context, model string, bring func(si
 	if err != nil {
 		return err
 	}
-	return s.advance(ctx, model, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began, Complete: true})
+	return s.advance(ctx, model, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began, Complete: true}, s.runner.holder())
 }

@@ -114,7 +114,7 @@ func (s *Service) confirmDuplicates(ctx context.Context, g suspects) ([]order.Du
 		if err != nil {
 			return nil, err
 		}
-		if err := s.ingest(ctx, read, "dedupe"); err != nil {
+		if _, err := s.ingest(ctx, read, "dedupe"); err != nil {
 			return nil, err
 		}
 		standing = append(standing, read...)
@@ -277,5 +277,6 @@ func (s *Service) readDuplicate(ctx context.Context, id int64) (*order.Snapshot,
 	if err != nil || len(read) == 0 {
 		return nil, err
 	}
-	return &read[0], s.ingest(ctx, read, "dedupe")
+	_, err = s.ingest(ctx, read, "dedupe")
+	return &read[0], err
 }

@@ -7,7 +7,8 @@ func (s *Service) DrainBacklog() { s.lanes.poke(false) }
 
 // MirrorOrders brings orders to the mirror, as a sync that found them would.
 func (s *Service) MirrorOrders(ctx context.Context, ids []int64) error {
-	return s.mirrorOrders(ctx, ids, nil)
+	_, err := s.mirrorOrders(ctx, ids, nil)
+	return err
 }
 
 // AuditIfDue does what Run does every minute.

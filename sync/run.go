@@ -81,12 +81,24 @@ func (s *Service) every(ctx context.Context, interval func() time.Duration, what
 func (s *Service) keepSynced(ctx context.Context) {
 	s.every(ctx, always(renewSyncLease), "lease of the sync", func(ctx context.Context) error {
 		_, err := s.runner.run(ctx, store.BackgroundSync, func(ctx context.Context) error {
-			s.every(ctx, s.pause, "sync", s.Sync)
+			s.every(ctx, s.pause, "sync", s.round)
 			return nil
 		})
 		return err
 	})
 	s.runner.leave(store.BackgroundSync)
+}
+
+// round syncs if this process still has the lease. One that was halted may wake here long after another has taken over.
+func (s *Service) round(ctx context.Context) error {
+	held, err := s.runner.hold(ctx, store.BackgroundSync)
+	if err != nil {
+		return err
+	}
+	if !held {
+		return errTakenOver
+	}
+	return s.Sync(ctx)
 }
 
 func (s *Service) pause() time.Duration {
@@ -128,7 +140,10 @@ func (s *Service) syncOrders(ctx context.Context) error {
 	}
 	began, found := s.now(), s.found.Load()
 	thorough := s.rounds.isThorough(began)
-	look := func() error { return s.syncRecent(ctx, began) }
+	look := func() error {
+		_, err := s.syncRecent(ctx, began, s.runner.holder())
+		return err
+	}
 	if thorough {
 		look = func() error { return s.syncChanges(ctx) }
 	}

@@ -335,7 +335,7 @@ func (w *webhooks) bringPage(ctx context.Context, ids []int64) error {
 	if len(present) == 0 {
 		return nil
 	}
-	if err := s.mirrorPage(ctx, present); err != nil {
+	if _, err := s.mirrorPage(ctx, present); err != nil {
 		return err
 	}
 	after, err := s.mirror.OrderHeads(ctx, s.tenant.ID, present)
