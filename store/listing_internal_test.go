@@ -185,7 +185,7 @@ func (m *imagined) remove(t *testing.T, n int) {
 		ids = append(ids, id)
 		m.gone[id] = true
 	}
-	_, err := m.store.MarkDeleted(t.Context(), 1, ids, "sync")
+	_, err := m.store.MarkDeleted(t.Context(), 1, ids, time.Now(), "sync")
 	require.NoError(t, err)
 }
 

@@ -121,7 +121,7 @@ func (u *upsert) judge(a arrival, standing orderRow) verdict {
 	case unchanged:
 		u.counts.Unchanged++
 		return same
-	case compareAge(a.order, standing) < 0:
+	case standing.DeletedAt.Valid && !timeOf(a.order.ReadAt).After(timeOf(standing.ReadAt)), compareAge(a.order, standing) < 0:
 		u.counts.Older++
 		return older
 	}

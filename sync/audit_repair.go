@@ -46,7 +46,7 @@ func (a *audit) repairPage(ctx context.Context, findings []order.Finding) error 
 	if _, err := a.bury(ctx, gone); err != nil {
 		return err
 	}
-	_, err := a.mirror.MarkDeleted(ctx, a.tenant.ID, never, "audit")
+	_, err := a.mirror.MarkDeleted(ctx, a.tenant.ID, never, a.erp.Now(), "audit")
 	return err
 }
 

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -109,19 +110,19 @@ func (s *Service) changedHeads(ctx context.Context, since time.Time) (map[int64]
 	var deliveries, invoices []odoo.DocumentHead
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		orders, err = pages(groupCtx, since, s.erp.OrderHeads, func(h order.Head) int64 { return h.ID })
+		orders, err = pages(groupCtx, since, s.cfg.MostChanges, s.erp.OrderHeads, func(h order.Head) int64 { return h.ID })
 		return err
 	})
 	group.Go(func() (err error) {
-		lines, err = pages(groupCtx, since, s.erp.LineHeads, func(h odoo.LineHead) int64 { return h.ID })
+		lines, err = pages(groupCtx, since, s.cfg.MostChanges, s.erp.LineHeads, func(h odoo.LineHead) int64 { return h.ID })
 		return err
 	})
 	group.Go(func() (err error) {
-		deliveries, err = pages(groupCtx, since, s.erp.DeliveryHeads, func(h odoo.DocumentHead) int64 { return h.ID })
+		deliveries, err = pages(groupCtx, since, s.cfg.MostChanges, s.erp.DeliveryHeads, func(h odoo.DocumentHead) int64 { return h.ID })
 		return err
 	})
 	group.Go(func() (err error) {
-		invoices, err = pages(groupCtx, since, s.erp.InvoiceHeads, func(h odoo.DocumentHead) int64 { return h.ID })
+		invoices, err = pages(groupCtx, since, s.cfg.MostChanges, s.erp.InvoiceHeads, func(h odoo.DocumentHead) int64 { return h.ID })
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -176,8 +177,11 @@ func changed(head, mirrored order.Head, erpNow time.Time, transactionLimit time.
 	return mirrored.ReadAt.Before(settled) && erpNow.After(settled.Add(2*time.Second))
 }
 
-// pages reads every record written since a time, page by page.
-func pages[R any](ctx context.Context, since time.Time, read func(context.Context, odoo.Page) ([]R, error), id func(R) int64) ([]R, error) {
+// errTooManyChanges says that more was written than is listed at once: by an upgrade of the ERP, or a change of all prices.
+var errTooManyChanges = errors.New("more was written in the ERP since the last sync than is listed at once")
+
+// pages reads every record written since a time, page by page; errTooManyChanges if they are more than most, unless that is 0.
+func pages[R any](ctx context.Context, since time.Time, most int, read func(context.Context, odoo.Page) ([]R, error), id func(R) int64) ([]R, error) {
 	var all []R
 	page := odoo.Page{Since: since, Limit: headPage}
 	for {
@@ -186,6 +190,9 @@ func pages[R any](ctx context.Context, since time.Time, read func(context.Contex
 			return nil, err
 		}
 		all = append(all, records...)
+		if most > 0 && len(all) > most {
+			return nil, errTooManyChanges
+		}
 		if len(records) < page.Limit {
 			return all, nil
 		}

@@ -95,8 +95,8 @@ type OrderStore interface {
 	LastOrderID(ctx context.Context, tenantID int64) (int64, error)
 	// OrderIDs returns up to limit ids after afterID, rising, without tombstones.
 	OrderIDs(ctx context.Context, tenantID, afterID int64, limit int) ([]int64, error)
-	// MarkDeleted makes tombstones of orders that the ERP no longer has, with a history entry each.
-	MarkDeleted(ctx context.Context, tenantID int64, ids []int64, recordedBy string) (int64, error)
+	// MarkDeleted makes tombstones of orders that the ERP did not have at a time, by its clock, with a history entry each.
+	MarkDeleted(ctx context.Context, tenantID int64, ids []int64, asOf time.Time, recordedBy string) (int64, error)
 	// AdoptOrders sets the sources of orders that have none but the ERP, and adds an intent in Adopted for every key that is
 	// free; without apply it says what it would do. It returns what it did, in the order of the adoptions.
 	AdoptOrders(ctx context.Context, tenantID int64, adoptions []store.Adoption, apply bool) ([]store.Adopted, error)
@@ -136,8 +136,8 @@ type CursorStore interface {
 
 	// Backfill returns how far a full read has come; the zero Backfill if none is under way.
 	Backfill(ctx context.Context, tenantID int64) (store.Backfill, error)
-	// SaveBackfill notes how far a full read has come.
-	SaveBackfill(ctx context.Context, tenantID int64, b store.Backfill) error
-	// EndBackfill forgets a full read.
-	EndBackfill(ctx context.Context, tenantID int64) error
+	// SaveBackfill notes how far a full read has come. False, and nothing is noted, unless holder has its lease.
+	SaveBackfill(ctx context.Context, tenantID int64, holder string, b store.Backfill) (saved bool, err error)
+	// EndBackfill forgets a full read. False, and it is kept, unless holder has its lease.
+	EndBackfill(ctx context.Context, tenantID int64, holder string) (ended bool, err error)
 }

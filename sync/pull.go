@@ -53,7 +53,13 @@ func (s *Service) mirrorPage(ctx context.Context, ids []int64) (found int, err e
 	if pingErr := s.erp.Ping(ctx); pingErr != nil {
 		return 0, errors.Join(err, pingErr)
 	}
-	s.impossible.add(ids[0])
+	held, heldErr := s.mirror.OrderHeads(ctx, s.tenant.ID, ids)
+	if heldErr != nil {
+		return 0, heldErr
+	}
+	if held[ids[0]].ID == 0 { // otherwise both sides count it, as it was
+		s.impossible.add(ids[0])
+	}
 	s.metrics.mirrored.WithLabelValues("impossible").Inc()
 	s.log.ErrorContext(ctx, "an order of the ERP cannot be mirrored", "erp_order_id", ids[0], "error", err)
 	return 0, nil
@@ -68,7 +74,7 @@ func aboutContent(err error) bool {
 	return !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrUnknown)
 }
 
-// idSet holds the ids of the orders that cannot be mirrored, which the ERP counts and the mirror does not.
+// idSet holds the ids of the orders that cannot be mirrored and never were, which the ERP counts and the mirror does not.
 type idSet struct {
 	mu  sync.Mutex
 	ids map[int64]bool

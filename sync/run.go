@@ -98,7 +98,15 @@ func (s *Service) round(ctx context.Context) error {
 	if !held {
 		return errTakenOver
 	}
-	return s.Sync(ctx)
+	return seenTo(s.Sync(ctx))
+}
+
+// seenTo is what a failed round comes to in the background: that another process reads everything is none.
+func seenTo(err error) error {
+	if errors.Is(err, ErrBackfillElsewhere) {
+		return nil
+	}
+	return err
 }
 
 func (s *Service) pause() time.Duration {
@@ -108,7 +116,8 @@ func (s *Service) pause() time.Duration {
 }
 
 // Sync brings everything that changed in the ERP since the last time: products and customers first, which orders
-// name, then orders, then what was deleted. The first time, it reads everything. Trouble with one of them does not keep
+// name, then orders, then what was deleted. The first time, it reads everything; ErrBackfillElsewhere if another process does so
+// at the moment. Trouble with one of them does not keep
 // the others from their turn: orders fetch what they miss.
 func (s *Service) Sync(ctx context.Context) error {
 	s.syncing.Lock()
@@ -132,11 +141,7 @@ func (s *Service) syncOrders(ctx context.Context) error {
 		return err
 	}
 	if !cursor.Complete {
-		err := s.FullSync(ctx, FullSyncOptions{})
-		if errors.Is(err, ErrBackfillElsewhere) {
-			return nil // it is being seen to
-		}
-		return err
+		return s.FullSync(ctx, FullSyncOptions{})
 	}
 	began, found := s.now(), s.found.Load()
 	thorough := s.rounds.isThorough(began)
@@ -149,6 +154,10 @@ func (s *Service) syncOrders(ctx context.Context) error {
 	}
 	err = look()
 	s.metrics.observeSync("background", s.now().Sub(began), err)
+	if errors.Is(err, errTooManyChanges) {
+		s.log.WarnContext(ctx, "everything is read again, a page at a time", "reason", err)
+		return s.FullSync(ctx, FullSyncOptions{Restart: true})
+	}
 	if err != nil {
 		return err
 	}

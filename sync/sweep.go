@@ -163,7 +163,7 @@ func (s *Service) markDeleted(ctx context.Context, gone []int64) (found int, err
 	if len(gone) == 0 {
 		return 0, nil
 	}
-	n, err := s.mirror.MarkDeleted(ctx, s.tenant.ID, gone, "sync")
+	n, err := s.mirror.MarkDeleted(ctx, s.tenant.ID, gone, s.erp.Now(), "sync")
 	s.metrics.mirrored.WithLabelValues("deleted").Add(float64(n))
 	s.found.Add(n)
 	return int(n), err

@@ -317,7 +317,7 @@ func (w *webhooks) bringEverything(ctx context.Context) error {
 		return ctx.Err()
 	}
 	w.wholeAt = s.now()
-	return s.syncUnannounced(ctx)
+	return seenTo(s.syncUnannounced(ctx))
 }
 
 // bringPage brings the mirror to what the ERP now has of some orders.

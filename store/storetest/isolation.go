@@ -126,7 +126,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		"CountOrders": func(t *testing.T, f fixture) (any, error) { return f.CountOrders(ctx, f.tenant, order.IDRange{}) },
 		"OrderIDs":    func(t *testing.T, f fixture) (any, error) { return list(f.OrderIDs(ctx, f.tenant, 0, 10)) },
 		"MarkDeleted": func(t *testing.T, f fixture) (any, error) {
-			return f.MarkDeleted(ctx, f.tenant, []int64{1}, "sync")
+			return f.MarkDeleted(ctx, f.tenant, []int64{1}, At(23, 0), "sync")
 		},
 		"History": func(t *testing.T, f fixture) (any, error) {
 			_, err := f.History(ctx, f.tenant, 1)
@@ -178,9 +178,9 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		},
 		"Backfill": func(t *testing.T, f fixture) (any, error) { return f.Backfill(ctx, f.tenant) },
 		"SaveBackfill": func(t *testing.T, f fixture) (any, error) {
-			return nil, f.SaveBackfill(ctx, f.tenant, store.Backfill{AfterID: 77, ERPBegan: At(23, 0)})
+			return f.SaveBackfill(ctx, f.tenant, "reader", store.Backfill{AfterID: 77, ERPBegan: At(23, 0)})
 		},
-		"EndBackfill":  func(t *testing.T, f fixture) (any, error) { return nil, f.EndBackfill(ctx, f.tenant) },
+		"EndBackfill":  func(t *testing.T, f fixture) (any, error) { return f.EndBackfill(ctx, f.tenant, "reader") },
 		"LastOrderID":  func(t *testing.T, f fixture) (any, error) { return f.LastOrderID(ctx, f.tenant) },
 		"CountMirror":  func(t *testing.T, f fixture) (any, error) { return f.CountMirror(ctx, f.tenant) },
 		"OrderInDoubt": func(t *testing.T, f fixture) (any, error) { return f.OrderInDoubt(ctx, f.tenant, 1) },
@@ -241,7 +241,9 @@ func (f fixture) populate(t *testing.T) order.APIKey {
 	require.NoError(t, err)
 	_, err = f.HoldSync(t.Context(), f.tenant, store.BackgroundSync, store.SyncLease{Holder: "other", Now: At(10, 0), Until: At(10, 1)})
 	require.NoError(t, err)
-	require.NoError(t, f.SaveBackfill(t.Context(), f.tenant, store.Backfill{AfterID: 7, ERPBegan: At(10, 0)}))
+	f.holdFullSync(t, "reader", At(10, 0))
+	_, err = f.SaveBackfill(t.Context(), f.tenant, "reader", store.Backfill{AfterID: 7, ERPBegan: At(10, 0)})
+	require.NoError(t, err)
 	require.NoError(t, f.SaveWebhooks(t.Context(), f.tenant, webhooks("secret")))
 	f.upsert(t, snapshot(1))
 	f.inserted(t, "k")
