@@ -20,6 +20,7 @@ const (
 	intentsStep   int64 = 15
 	documentsStep int64 = 17
 	listingsStep  int64 = 20
+	companiesStep int64 = 21
 )
 
 var goStepNames = map[int64]string{
@@ -30,6 +31,7 @@ var goStepNames = map[int64]string{
 	intentsStep:   "intents_queue",
 	documentsStep: "order_documents",
 	listingsStep:  "order_listings",
+	companiesStep: "order_companies",
 }
 
 // alteration brings a table that exists to its final shape.
@@ -54,6 +56,8 @@ var (
 	alterDocuments = alteration{table: "orders", column: "documents", alter: "mysql/alter/order_documents.sql"}
 	alterDone      = alteration{table: "order_lines", column: "delivered", alter: "mysql/alter/order_lines_done.sql"}
 	alterListings  = alteration{table: "orders", index: "idx_orders_source", alter: "mysql/alter/order_listings.sql"}
+	alterCompanies = alteration{table: "orders", column: "erp_company_id", alter: "mysql/alter/order_companies.sql"}
+	indexCompanies = alteration{table: "orders", index: "idx_orders_company", alter: "mysql/alter/order_companies_index.sql"}
 )
 
 func goSteps(dialect Dialect) []*goose.Migration {
@@ -66,6 +70,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			goStepInTx(intentsStep, alterOnSQLite(alterIntents, "sqlite/alter/intents.sql")),
 			goStepInTx(documentsStep, alterOnSQLite(alterDocuments, "sqlite/alter/order_documents.sql")),
 			goStepInTx(listingsStep, alterOnSQLite(alterListings, "sqlite/alter/order_listings.sql")),
+			goStepInTx(companiesStep, alterOnSQLite(indexCompanies, "sqlite/alter/order_companies.sql")),
 		}
 	}
 	return []*goose.Migration{
@@ -84,6 +89,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			return alterDocuments.apply(ctx, db)
 		}),
 		goStep(listingsStep, alterListings.apply),
+		goStep(companiesStep, nameCompanies),
 	}
 }
 

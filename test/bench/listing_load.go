@@ -50,7 +50,7 @@ func loadListings(ctx context.Context, m *store.Store) (load, migrate time.Durat
 			orders = listingOthers
 		}
 		execute(`INSERT INTO customers (tenant_id, erp_partner_id, erp_company_id, ref, name, email, phone, active, search_text,
-			created_at, updated_at) SELECT %d, seq, IF(seq BETWEEN %d AND %d, %d, seq - seq %% 10), CONCAT('u-', seq),
+			created_at, updated_at) SELECT %d, seq, IF(seq BETWEEN %d AND %d, %d, GREATEST(seq - seq %% 10, 1)), CONCAT('u-', seq),
 			CONCAT('Customer ', seq), CONCAT('c', seq, '@example.com'), '', 1, '', '2023-01-01', '2023-01-01' FROM seq_1_to_%d`,
 			tenant, listingCompany, listingCompany+199, listingCompany, listingCustomers)
 		for first := int64(1); first <= orders; first += loadChunk {

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"ordergate/migrations"
+	"ordergate/order"
+)
+
+// Each order's row has the company of its customer, so that a company's orders are in one place of an index. It is what
+// the customer's row says, or the customer itself if the mirror has no such row, at every commit. Two guards keep it so
+// where an order and its customer are written at the same moment: whoever writes orders holds their customers' rows, and
+// looks again for those that were missing once the orders are there to be found; whoever writes a customer that moves
+// brings along the orders that are there, and waits for those that are being written.
+
+// movedOrders is how many orders one transaction moves between companies. Those of a single customer go together.
+const movedOrders = 1000
+
+var errManyMoves = errors.New("store: the customers have too many orders to be moved at once")
+
+// company is the one whose orders the customer's are, never 0.
+func (r customerRow) company() int64 { return cmp.Or(r.ERPCompanyID, r.ERPPartnerID) }
+
+// setCompanies gives arrivals that are about to be written their customers' companies.
+func (u *upsert) setCompanies(groups ...[]arrival) error {
+	u.strangers = map[int64]bool{}
+	for _, group := range groups {
+		for _, a := range group {
+			u.strangers[a.order.ERPPartnerID] = true
+		}
+	}
+	companies, err := u.readCompanies()
+	if err != nil {
+		return err
+	}
+	for _, group := range groups {
+		for i := range group {
+			partner := group[i].order.ERPPartnerID
+			group[i].order.ERPCompanyID = cmp.Or(companies[partner], partner)
+		}
+	}
+	return nil
+}
+
+// readCompanies returns the companies of those strangers that the mirror knows, who then are none any more. Their rows stay
+// as they are until the transaction ends.
+func (u *upsert) readCompanies() (map[int64]int64, error) {
+	companies := map[int64]int64{}
+	if len(u.strangers) == 0 {
+		return companies, nil
+	}
+	query := "SELECT erp_partner_id, erp_company_id FROM customers WHERE tenant_id = ? AND erp_partner_id IN ? ORDER BY erp_partner_id"
+	if u.store.dialect != migrations.SQLite { // whose transactions exclude each other
+		query += " LOCK IN SHARE MODE" // FOR SHARE is unknown to MariaDB
+	}
+	var rows []customerRow
+	err := u.tx.Raw(query, u.tenantID, slices.Sorted(maps.Keys(u.strangers))).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("reading whose customers they are: %w", err)
+	}
+	for _, row := range rows {
+		companies[row.ERPPartnerID] = row.company()
+		delete(u.strangers, row.ERPPartnerID)
+	}
+	return companies, nil
+}
+
+// correctCompanies looks again for customers that were not there before their orders were written: a transaction that
+// brought one in between has not seen these orders. One that comes later does.
+func (u *upsert) correctCompanies(groups ...[]arrival) error {
+	if u.store.dialect == migrations.SQLite {
+		return nil
+	}
+	companies, err := u.readCompanies()
+	if err != nil {
+		return err
+	}
+	moves := map[int64][]int64{}
+	for _, a := range slices.Concat(groups...) {
+		if company := companies[a.order.ERPPartnerID]; company != 0 && company != a.order.ERPCompanyID {
+			moves[company] = append(moves[company], a.order.ID)
+		}
+	}
+	for company, ids := range moves {
+		err := u.tx.Model(&orderRow{}).Where("tenant_id = ? AND id IN ?", u.tenantID, ids).
+			Update("erp_company_id", company).Error
+		if err != nil {
+			return fmt.Errorf("correcting whose customers they are: %w", err)
+		}
+	}
+	return nil
+}
+
+// limitMoves refuses to move the orders of several customers, if they are more than one transaction moves, with errManyMoves.
+func (s *Store) limitMoves(tx *gorm.DB, tenantID int64, companies map[int64]int64) error {
+	if len(companies) < 2 {
+		return nil
+	}
+	var beyond []int64
+	err := tx.Table(s.ordersBy(indexPartner.name)).
+		Where("o.tenant_id = ? AND o.erp_partner_id IN ?", tenantID, slices.Sorted(maps.Keys(companies))).
+		Offset(movedOrders).Limit(1).Pluck("o.id", &beyond).Error
+	if err == nil && len(beyond) > 0 {
+		return errManyMoves
+	}
+	return err
+}
+
+// moveOrders brings the orders of customers to the companies that these are moving to, by customer, in the transaction that
+// writes their rows, after these.
+func (s *Store) moveOrders(tx *gorm.DB, tenantID int64, companies map[int64]int64) error {
+	to := map[int64][]int64{}
+	for _, partner := range slices.Sorted(maps.Keys(companies)) {
+		to[companies[partner]] = append(to[companies[partner]], partner)
+	}
+	for _, company := range slices.Sorted(maps.Keys(to)) {
+		err := tx.Exec("UPDATE "+s.held("orders", indexPartner.name)+" SET erp_company_id = ?"+
+			" WHERE tenant_id = ? AND erp_partner_id IN ? AND erp_company_id <> ?", company, tenantID, to[company], company).Error
+		if err != nil {
+			return fmt.Errorf("moving orders to company %d: %w", company, err)
+		}
+	}
+	return nil
+}
+
+// inHalves runs write for customers, and for each half of them if that moves too many orders at once.
+func inHalves(customers []order.Customer, write func([]order.Customer) error) error {
+	err := write(customers)
+	if len(customers) < 2 || !errors.Is(err, errManyMoves) {
+		return err
+	}
+	half := len(customers) / 2
+	if err := inHalves(customers[:half], write); err != nil {
+		return err
+	}
+	return inHalves(customers[half:], write)
+}
