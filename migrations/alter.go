@@ -36,12 +36,13 @@ var goStepNames = map[int64]string{
 
 // alteration brings a table that exists to its final shape.
 type alteration struct {
-	table  string
-	column string // added by the ALTER, and so the proof that it was made
-	index  string // is the proof instead, where no column is added
-	fill   string // files, in order: gives NULLs a value, alters, and computes what the new columns hold
-	alter  string
-	after  string
+	table   string
+	column  string // added by the ALTER, and so the proof that it was made
+	index   string // is the proof instead, where no column is added
+	dropped string // an index whose absence is the proof, where nothing is added
+	fill    string // files, in order: gives NULLs a value, alters, and computes what the new columns hold
+	alter   string
+	after   string
 }
 
 var (
@@ -58,6 +59,7 @@ var (
 	alterListings  = alteration{table: "orders", index: "idx_orders_source", alter: "mysql/alter/order_listings.sql"}
 	alterCompanies = alteration{table: "orders", column: "erp_company_id", alter: "mysql/alter/order_companies.sql"}
 	indexCompanies = alteration{table: "orders", index: "idx_orders_company", alter: "mysql/alter/order_companies_index.sql"}
+	dropContacts   = alteration{table: "customers", dropped: "idx_customers_company", alter: "mysql/alter/order_companies_contacts.sql"}
 )
 
 func goSteps(dialect Dialect) []*goose.Migration {
@@ -140,6 +142,10 @@ func brokenByNewRows(err error) bool {
 func (a alteration) made(ctx context.Context, db executor, dialect Dialect) (bool, error) {
 	if a.index != "" {
 		return indexExists(ctx, db, dialect, a.table, a.index)
+	}
+	if a.dropped != "" {
+		stands, err := indexExists(ctx, db, dialect, a.table, a.dropped)
+		return !stands, err
 	}
 	return columnExists(ctx, db, dialect, a.table, a.column)
 }

@@ -10,7 +10,7 @@ import (
 const companyBatch = 2000
 
 // nameCompanies gives the orders of MySQL and MariaDB their customers' companies, and then the indexes by which a company's
-// are found: the other way round would write each of these once more.
+// are found: the other way round would write each of these once more. A company's contacts are not asked for any more.
 func nameCompanies(ctx context.Context, db *sql.DB) error {
 	if err := alterCompanies.apply(ctx, db); err != nil {
 		return err
@@ -18,7 +18,10 @@ func nameCompanies(ctx context.Context, db *sql.DB) error {
 	if err := fillCompanies(ctx, db); err != nil {
 		return err
 	}
-	return indexCompanies.apply(ctx, db)
+	if err := indexCompanies.apply(ctx, db); err != nil {
+		return err
+	}
+	return dropContacts.apply(ctx, db)
 }
 
 // fillCompanies gives the orders that lack it their customers' companies, a batch a transaction. Stopped on its way, it

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,6 +23,12 @@ import (
 // movedOrders is how many orders one transaction moves between companies. Those of a single customer go together.
 const movedOrders = 1000
 
+// companyBatch is how many orders are looked through at once.
+const companyBatch = 2000
+
+// companyColumn is the company of orders o, by their customers c.
+const companyColumn = "COALESCE(NULLIF(c.erp_company_id, 0), o.erp_partner_id)"
+
 var errManyMoves = errors.New("store: the customers have too many orders to be moved at once")
 
 // company is the one whose orders the customer's are, never 0.
@@ -35,7 +42,7 @@ func (u *upsert) setCompanies(groups ...[]arrival) error {
 			u.strangers[a.order.ERPPartnerID] = true
 		}
 	}
-	companies, err := u.readCompanies()
+	companies, err := u.recognize()
 	if err != nil {
 		return err
 	}
@@ -48,25 +55,32 @@ func (u *upsert) setCompanies(groups ...[]arrival) error {
 	return nil
 }
 
-// readCompanies returns the companies of those strangers that the mirror knows, who then are none any more. Their rows stay
-// as they are until the transaction ends.
-func (u *upsert) readCompanies() (map[int64]int64, error) {
-	companies := map[int64]int64{}
-	if len(u.strangers) == 0 {
+// recognize returns the companies of those strangers that the mirror knows, who then are none any more.
+func (u *upsert) recognize() (map[int64]int64, error) {
+	companies, err := u.store.readCompanies(u.tx, u.tenantID, slices.Sorted(maps.Keys(u.strangers)))
+	for partner := range companies {
+		delete(u.strangers, partner)
+	}
+	return companies, err
+}
+
+// readCompanies returns the companies of those of the partners that the mirror knows. Their rows stay as they are until the
+// transaction ends.
+func (s *Store) readCompanies(tx *gorm.DB, tenantID int64, partners []int64) (map[int64]int64, error) {
+	companies := make(map[int64]int64, len(partners))
+	if len(partners) == 0 {
 		return companies, nil
 	}
 	query := "SELECT erp_partner_id, erp_company_id FROM customers WHERE tenant_id = ? AND erp_partner_id IN ? ORDER BY erp_partner_id"
-	if u.store.dialect != migrations.SQLite { // whose transactions exclude each other
+	if s.dialect != migrations.SQLite { // whose transactions exclude each other
 		query += " LOCK IN SHARE MODE" // FOR SHARE is unknown to MariaDB
 	}
 	var rows []customerRow
-	err := u.tx.Raw(query, u.tenantID, slices.Sorted(maps.Keys(u.strangers))).Scan(&rows).Error
-	if err != nil {
+	if err := tx.Raw(query, tenantID, partners).Scan(&rows).Error; err != nil {
 		return nil, fmt.Errorf("reading whose customers they are: %w", err)
 	}
 	for _, row := range rows {
 		companies[row.ERPPartnerID] = row.company()
-		delete(u.strangers, row.ERPPartnerID)
 	}
 	return companies, nil
 }
@@ -77,7 +91,7 @@ func (u *upsert) correctCompanies(groups ...[]arrival) error {
 	if u.store.dialect == migrations.SQLite {
 		return nil
 	}
-	companies, err := u.readCompanies()
+	companies, err := u.recognize()
 	if err != nil {
 		return err
 	}
@@ -127,6 +141,41 @@ func (s *Store) moveOrders(tx *gorm.DB, tenantID int64, companies map[int64]int6
 		}
 	}
 	return nil
+}
+
+// CorrectCompanies brings orders to their customers' companies where their rows say otherwise, as they do after a process
+// of an earlier version wrote into this schema, and returns of how many customers it did.
+func (s *Store) CorrectCompanies(ctx context.Context, tenantID int64) (corrected int, err error) {
+	for after := int64(0); ; {
+		var ids, partners []int64
+		err := s.read(ctx, "read", "orders", func(db *gorm.DB) error {
+			orders := db.Table(s.ordersBy(keyOrder)).Where("o.tenant_id = ? AND o.erp_order_id > ?", tenantID, after)
+			err := orders.Session(&gorm.Session{}).Order("o.erp_order_id").Limit(companyBatch).Pluck("o.erp_order_id", &ids).Error
+			if err != nil || len(ids) == 0 {
+				return err
+			}
+			return orders.Joins("LEFT JOIN "+s.held("customers c", keyCustomerPartner)+" ON c.tenant_id = o.tenant_id AND c.erp_partner_id = o.erp_partner_id").
+				Where("o.erp_order_id <= ? AND o.erp_company_id <> "+companyColumn, ids[len(ids)-1]).
+				Distinct().Pluck("o.erp_partner_id", &partners).Error
+		})
+		if err != nil || len(ids) == 0 {
+			return corrected, err
+		}
+		for _, partner := range partners {
+			err := s.transaction(ctx, "correct", "orders", func(tx *gorm.DB) error {
+				companies, err := s.readCompanies(tx, tenantID, []int64{partner})
+				if err != nil {
+					return err
+				}
+				return s.moveOrders(tx, tenantID, map[int64]int64{partner: cmp.Or(companies[partner], partner)})
+			})
+			if err != nil {
+				return corrected, err
+			}
+			corrected++
+		}
+		after = ids[len(ids)-1]
+	}
 }
 
 // inHalves runs write for customers, and for each half of them if that moves too many orders at once.

@@ -178,3 +178,30 @@ func TestCustomersOfManyOrdersAreMovedOneByOne(t *testing.T) {
 		require.EqualValues(t, len(ids), moved)
 	})
 }
+
+// What a process of an earlier version does to a database of this one's.
+func TestOrdersOfAnotherCompanyAreCorrected(t *testing.T) {
+	t.Parallel()
+	onDatabases(t, func(t *testing.T, s *Store) {
+		ids := make([]int64, companyBatch+5)
+		for i := range ids {
+			ids[i] = int64(i + 1)
+		}
+		s.write(t, ordersOf(3, 1, ids...), contactOf(3, 20, 1), contactOf(5, 20, 1))
+		s.write(t, append(ordersOf(4, 1, 7001), ordersOf(5, 1, 7002)...))
+		for _, statement := range []string{
+			"UPDATE orders SET erp_company_id = 0 WHERE erp_partner_id = 4 OR erp_order_id > 2002 AND erp_partner_id = 3",
+			"UPDATE customers SET erp_company_id = 30 WHERE erp_partner_id = 3",
+		} {
+			_, err := s.DB().ExecContext(t.Context(), statement)
+			require.NoError(t, err)
+		}
+		corrected, err := s.CorrectCompanies(t.Context(), 1)
+		require.NoError(t, err)
+		require.Equal(t, 2, corrected)
+		requireCompanies(t, s, map[int64][]int64{4: {7001}, 20: {7002}})
+		corrected, err = s.CorrectCompanies(t.Context(), 1)
+		require.NoError(t, err)
+		require.Zero(t, corrected)
+	})
+}

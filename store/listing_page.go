@@ -191,7 +191,7 @@ func (q selection) visible(found *gorm.DB) *gorm.DB {
 	if q.filter.CompanyID == 0 {
 		return found
 	}
-	return found.Where("COALESCE(NULLIF(c.erp_company_id, 0), o.erp_partner_id) = ?", q.filter.CompanyID)
+	return found.Where(companyColumn+" = ?", q.filter.CompanyID)
 }
 
 // indexed adds those of the conditions that an index knows.

@@ -99,6 +99,7 @@ func planFilters(orders int64) map[string]order.Filter {
 		"a big customer": func(f *order.Filter) { f.ERPPartnerID = 1 },
 		"a company":      func(f *order.Filter) { f.CompanyID = 40 },
 		"a big company":  func(f *order.Filter) { f.CompanyID = planCompany },
+		"another's":      func(f *order.Filter) { f.ERPPartnerID, f.CompanyID = 1, planCompany },
 	})
 	with(map[string]func(f *order.Filter){
 		"most have the status": func(f *order.Filter) { f.Status = order.Done },
