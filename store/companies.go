@@ -24,7 +24,7 @@ import (
 const movedOrders = 1000
 
 // companyBatch is how many orders are looked through at once.
-const companyBatch = 2000
+const companyBatch = 1000
 
 // companyColumn is the company of orders o, by their customers c.
 const companyColumn = "COALESCE(NULLIF(c.erp_company_id, 0), o.erp_partner_id)"
@@ -143,6 +143,22 @@ func (s *Store) moveOrders(tx *gorm.DB, tenantID int64, companies map[int64]int6
 	return nil
 }
 
+// settleOrders brings a customer's orders to the company that its row says. If it has none, the orders are looked for
+// before the last look at it, for the same reason as those of strangers.
+func (s *Store) settleOrders(tx *gorm.DB, tenantID, partner int64) error {
+	for range 2 {
+		companies, err := s.readCompanies(tx, tenantID, []int64{partner})
+		if err != nil {
+			return err
+		}
+		company, known := companies[partner]
+		if err := s.moveOrders(tx, tenantID, map[int64]int64{partner: cmp.Or(company, partner)}); err != nil || known {
+			return err
+		}
+	}
+	return nil
+}
+
 // CorrectCompanies brings orders to their customers' companies where their rows say otherwise, as they do after a process
 // of an earlier version wrote into this schema, and returns of how many customers it did.
 func (s *Store) CorrectCompanies(ctx context.Context, tenantID int64) (corrected int, err error) {
@@ -163,11 +179,7 @@ func (s *Store) CorrectCompanies(ctx context.Context, tenantID int64) (corrected
 		}
 		for _, partner := range partners {
 			err := s.transaction(ctx, "correct", "orders", func(tx *gorm.DB) error {
-				companies, err := s.readCompanies(tx, tenantID, []int64{partner})
-				if err != nil {
-					return err
-				}
-				return s.moveOrders(tx, tenantID, map[int64]int64{partner: cmp.Or(companies[partner], partner)})
+				return s.settleOrders(tx, tenantID, partner)
 			})
 			if err != nil {
 				return corrected, err

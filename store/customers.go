@@ -213,7 +213,7 @@ func (s *Store) ForgetCustomers(ctx context.Context, tenantID int64, partnerIDs 
 			if err != nil {
 				return err
 			}
-			return s.moveOrders(tx, tenantID, map[int64]int64{id: id})
+			return s.settleOrders(tx, tenantID, id)
 		})
 		if err != nil {
 			return err

@@ -191,15 +191,18 @@ func (m *imagined) unread(t *testing.T, n int) {
 
 // origin makes one of the orders' sources and whether people edited them a matter of their ids and states.
 func (m *imagined) origin(t *testing.T, batch []order.Snapshot) {
+	tx, err := m.store.DB().BeginTx(t.Context(), nil)
+	require.NoError(t, err)
 	for i, s := range batch {
 		source := imaginedSources[m.random.IntN(len(imaginedSources))]
 		m.edited[s.ID] = m.random.IntN(4) == 0
 		batch[i].Source = source
 		m.orders[s.ID] = batch[i]
-		_, err := m.store.DB().ExecContext(t.Context(), "UPDATE orders SET source = ?, edited = ? WHERE tenant_id = 1 AND erp_order_id = ?",
+		_, err := tx.ExecContext(t.Context(), "UPDATE orders SET source = ?, edited = ? WHERE tenant_id = 1 AND erp_order_id = ?",
 			source, m.edited[s.ID], s.ID)
 		require.NoError(t, err)
 	}
+	require.NoError(t, tx.Commit())
 }
 
 var imaginedSources = []string{"portal", "portal", "portal", "shopify:eu", "odoo"}

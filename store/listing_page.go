@@ -21,6 +21,7 @@ type listingIndex struct {
 var (
 	indexListing       = listingIndex{name: "idx_orders_listing"}
 	indexPartner       = listingIndex{name: "idx_orders_partner", partner: true}
+	indexPartnerStatus = listingIndex{name: "idx_orders_partner_status", partner: true, status: true}
 	indexCompany       = listingIndex{name: "idx_orders_company", company: true}
 	indexCompanyStatus = listingIndex{name: "idx_orders_company_status", company: true, status: true}
 	indexStatus        = listingIndex{name: "idx_orders_status", status: true}
@@ -39,7 +40,6 @@ type selection struct {
 	tenantID int64
 	filter   order.Filter
 	partner  int64 // whose orders; 0: any customer's
-	company  int64 // to which all of the orders belong; 0: not known
 	limit    int
 	index    listingIndex // by which the orders are read
 }
@@ -64,25 +64,21 @@ func (s *Store) page(db *gorm.DB, tenantID int64, f order.Filter, limit int) ([]
 // the company's.
 func (q *selection) resolveCustomer() (bool, error) {
 	f := q.filter
-	q.partner, q.company = f.ERPPartnerID, f.CompanyID
 	row := customerRow{ERPPartnerID: f.ERPPartnerID} // one that the mirror does not know stands for itself
 	switch {
 	case f.CustomerRef != "":
 		err := takeIfAny(q.db.Where("tenant_id = ? AND ref = ?", q.tenantID, f.CustomerRef), &row)
-		if err != nil || row.ID == 0 || (q.partner != 0 && q.partner != row.ERPPartnerID) {
+		if err != nil || row.ID == 0 || (f.ERPPartnerID != 0 && f.ERPPartnerID != row.ERPPartnerID) {
 			return false, err
 		}
-		q.partner = row.ERPPartnerID
-	case q.partner == 0 || (f.CompanyID == 0 && f.Status == ""):
-		return true, nil
-	default:
-		err := takeIfAny(q.db.Where("tenant_id = ? AND erp_partner_id = ?", q.tenantID, q.partner), &row)
+	case f.ERPPartnerID != 0 && f.CompanyID != 0:
+		err := takeIfAny(q.db.Where("tenant_id = ? AND erp_partner_id = ?", q.tenantID, f.ERPPartnerID), &row)
 		if err != nil {
 			return false, err
 		}
 	}
-	q.company = row.company()
-	return f.CompanyID == 0 || q.company == f.CompanyID, nil
+	q.partner = row.ERPPartnerID
+	return q.partner == 0 || f.CompanyID == 0 || f.CompanyID == row.company(), nil
 }
 
 // candidates are the indexes that know some of the conditions, none of them less than another. Those that mostly leave
@@ -90,13 +86,14 @@ func (q *selection) resolveCustomer() (bool, error) {
 func (q selection) candidates() []listingIndex {
 	f := q.filter
 	var indexes []listingIndex
-	if q.company != 0 && f.Status != "" {
-		indexes = append(indexes, indexCompanyStatus)
-	}
 	switch {
+	case q.partner != 0 && f.Status != "":
+		indexes = append(indexes, indexPartnerStatus)
 	case q.partner != 0:
 		indexes = append(indexes, indexPartner)
-	case q.company != 0 && f.Status == "":
+	case f.CompanyID != 0 && f.Status != "":
+		indexes = append(indexes, indexCompanyStatus)
+	case f.CompanyID != 0:
 		indexes = append(indexes, indexCompany)
 	}
 	if f.Sync == order.SyncDrifted {
@@ -107,7 +104,7 @@ func (q selection) candidates() []listingIndex {
 		indexes = append(indexes, indexSourceStatus)
 	case f.Source != "":
 		indexes = append(indexes, indexSource)
-	case f.Status != "" && q.company == 0:
+	case f.Status != "" && q.partner == 0 && f.CompanyID == 0:
 		indexes = append(indexes, indexStatus)
 	}
 	if len(indexes) == 0 {
@@ -202,7 +199,7 @@ func (q selection) indexed(found *gorm.DB, known listingIndex) *gorm.DB {
 		found = found.Where("o.erp_partner_id = ?", q.partner)
 	}
 	if known.company {
-		found = found.Where("o.erp_company_id = ?", q.company)
+		found = found.Where("o.erp_company_id = ?", f.CompanyID)
 	}
 	if known.source {
 		found = found.Where("o.source = ?", f.Source)

@@ -50,7 +50,7 @@ func planOrders(s *Store) int64 {
 	if s.dialect == migrations.SQLite {
 		return 1500
 	}
-	return 10_000
+	return 20_000
 }
 
 // Nothing that the API can ask for reads all orders, or sorts them.
@@ -150,7 +150,7 @@ func fillForPlans(t *testing.T, s *Store) {
 		if id%5 > 1 {
 			o.Customer.ERPPartnerID = 2 + id*31%199
 		}
-		if id%100 == 0 {
+		if id%200 == 0 {
 			o.Status = order.Sent
 		}
 		snapshots = append(snapshots, o)

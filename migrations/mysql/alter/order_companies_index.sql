@@ -2,5 +2,4 @@ ALTER TABLE orders
     ADD KEY idx_orders_company (tenant_id, erp_company_id, deleted_at, ordered_at, erp_order_id),
     ADD KEY idx_orders_company_status (tenant_id, erp_company_id, status, deleted_at, ordered_at, erp_order_id),
     ADD KEY idx_orders_source_status (tenant_id, source, status, deleted_at, ordered_at, erp_order_id),
-    DROP KEY idx_orders_partner_status,
     ALGORITHM=INPLACE, LOCK=NONE

@@ -4,5 +4,4 @@ UPDATE orders SET erp_company_id = COALESCE((SELECT NULLIF(c.erp_company_id, 0) 
 CREATE INDEX idx_orders_company ON orders (tenant_id, erp_company_id, deleted_at, ordered_at, erp_order_id);
 CREATE INDEX idx_orders_company_status ON orders (tenant_id, erp_company_id, status, deleted_at, ordered_at, erp_order_id);
 CREATE INDEX idx_orders_source_status ON orders (tenant_id, source, status, deleted_at, ordered_at, erp_order_id);
-DROP INDEX idx_orders_partner_status;
 DROP INDEX idx_customers_company;
