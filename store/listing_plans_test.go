@@ -48,7 +48,7 @@ const (
 // planOrders is how many orders there are: far more than may be touched, where the database counts that.
 func planOrders(s *Store) int64 {
 	if s.dialect == migrations.SQLite {
-		return 1500
+		return 500
 	}
 	return 20_000
 }
