@@ -21,9 +21,10 @@ type upsert struct {
 
 	placements map[int64]placement // of the orders that are being placed, by ERP id
 
-	counts  Upserted
-	rowIDs  map[int64]int64 // by ERP id
-	history []historyRow
+	counts    Upserted
+	rowIDs    map[int64]int64 // by ERP id
+	strangers map[int64]bool  // partners that the mirror did not know
+	history   []historyRow
 }
 
 // placement is what is known of an order because it was placed from here.
@@ -65,10 +66,16 @@ func (u *upsert) run(arrivals []arrival) error {
 			later[a.order.ReadAt.Time] = append(later[a.order.ReadAt.Time], row.ID)
 		}
 	}
+	if err := u.setCompanies(created, changed); err != nil {
+		return err
+	}
 	if err := u.create(created); err != nil {
 		return err
 	}
 	if err := u.change(changed); err != nil {
+		return err
+	}
+	if err := u.correctCompanies(created, changed); err != nil {
 		return err
 	}
 	if err := u.noteReading(later); err != nil {

@@ -91,3 +91,16 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 	defer cancel()
 	return a.mirror.EndFindings(saving, a.tenant.ID, findings)
 }
+
+// correctCompanies brings orders to their customers' companies: both are the mirror's, so that no comparison with the ERP
+// tells.
+func (a *audit) correctCompanies(ctx context.Context) error {
+	if !a.options.Repair {
+		return nil
+	}
+	customers, err := a.mirror.CorrectCompanies(ctx, a.tenant.ID)
+	if customers > 0 {
+		a.log.WarnContext(ctx, "orders stood under another company than their customers'", "customers", customers)
+	}
+	return err
+}

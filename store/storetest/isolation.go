@@ -155,6 +155,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			c.WriteDate = At(23, 0)
 			return nil, f.UpsertCustomers(ctx, f.tenant, []order.Customer{c})
 		},
+		"CorrectCompanies": func(t *testing.T, f fixture) (any, error) { return f.CorrectCompanies(ctx, f.tenant) },
 		"CustomerByRef": func(t *testing.T, f fixture) (any, error) {
 			_, err := f.CustomerByRef(ctx, f.tenant, "u-17")
 			return nil, missing(err)
