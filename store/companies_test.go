@@ -89,7 +89,7 @@ func TestAMistakeHidesOrders(t *testing.T) {
 	t.Parallel()
 	onDatabases(t, func(t *testing.T, s *Store) {
 		s.write(t, ordersOf(3, 1, 1, 2), contactOf(3, 20, 1))
-		_, err := s.MarkDeleted(t.Context(), 1, []int64{2}, "sync")
+		_, err := s.MarkDeleted(t.Context(), 1, []int64{2}, time.Now(), "sync")
 		require.NoError(t, err)
 		_, err = s.DB().ExecContext(t.Context(), "UPDATE orders SET erp_company_id = 30, edited = 1")
 		require.NoError(t, err)
