@@ -29,7 +29,7 @@ type FindingState string
 // The states of findings.
 const (
 	FindingFound    FindingState = "found"    // as it was found: nobody asked for a repair, or it is under way
-	FindingRepaired FindingState = "repaired" // mirror and ERP agreed when they were compared again
+	FindingRepaired FindingState = "repaired" // mirror and ERP agreed when they were compared again, by this audit or a later one
 	FindingFailed   FindingState = "failed"   // still different after the repair; Failure says why
 )
 
@@ -85,6 +85,9 @@ type AuditRun struct {
 	Repaired    int
 	Unsettled   int // orders that differed, but were being changed: no findings
 	Unexplained int // ranges of ids whose sums differ although every order in them agrees
+	// Settled is the time by the ERP's clock up to which the run took what was written into account: what was written
+	// later may be among the Unsettled.
+	Settled time.Time
 }
 
 // FindingCount is how many orders were found to differ.

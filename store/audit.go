@@ -36,12 +36,13 @@ type auditRunRow struct {
 
 func (auditRunRow) TableName() string { return "audit_runs" }
 
-// auditCounts is the JSON of the column counts.
+// auditCounts is the JSON of the column counts: what a run came to.
 type auditCounts struct {
 	Found       map[order.FindingKind]int `json:"found,omitempty"`
 	Repaired    int                       `json:"repaired"`
 	Unsettled   int                       `json:"unsettled"`
 	Unexplained int                       `json:"unexplained"`
+	Settled     time.Time                 `json:"settled,omitzero"`
 }
 
 func (r auditRunRow) run() (order.AuditRun, error) {
@@ -56,7 +57,7 @@ func (r auditRunRow) run() (order.AuditRun, error) {
 		ID: r.ID, Trigger: order.AuditTrigger(r.Trigger), Night: r.Night.String, Repair: r.Repair, Since: timeOf(r.Since),
 		State: order.AuditState(r.State), Began: r.BeganAt.UTC(), Ended: timeOf(r.EndedAt), Failure: r.Failure,
 		Calls: r.ERPCalls, Rows: r.ERPRows, Found: counts.Found, Repaired: counts.Repaired,
-		Unsettled: counts.Unsettled, Unexplained: counts.Unexplained,
+		Unsettled: counts.Unsettled, Unexplained: counts.Unexplained, Settled: counts.Settled,
 	}, nil
 }
 
@@ -141,7 +142,7 @@ func (s *Store) RenewAudit(ctx context.Context, tenantID, id int64, token string
 
 // EndAudit stores how a run ended, if it is still this token's.
 func (s *Store) EndAudit(ctx context.Context, tenantID int64, run order.AuditRun, token string) error {
-	counts, err := json.Marshal(auditCounts{run.Found, run.Repaired, run.Unsettled, run.Unexplained})
+	counts, err := json.Marshal(auditCounts{run.Found, run.Repaired, run.Unsettled, run.Unexplained, timestamp(run.Settled)})
 	if err != nil {
 		return classify("end", "audit_runs", err, beforeCommit)
 	}
@@ -154,17 +155,17 @@ func (s *Store) EndAudit(ctx context.Context, tenantID int64, run order.AuditRun
 	})
 }
 
-// LastAudit returns when the latest audit of everything began that came to its end; zero if none did.
-func (s *Store) LastAudit(ctx context.Context, tenantID int64) (time.Time, error) {
+// LastAudit returns the latest audit of everything that came to its end; zero if none did.
+func (s *Store) LastAudit(ctx context.Context, tenantID int64) (order.AuditRun, error) {
 	var rows []auditRunRow
 	err := s.read(ctx, "read", "audit_runs", func(db *gorm.DB) error {
 		return db.Where("tenant_id = ? AND state = ? AND since IS NULL", tenantID, string(order.AuditDone)).
 			Order("id DESC").Limit(1).Find(&rows).Error
 	})
 	if err != nil || len(rows) == 0 {
-		return time.Time{}, err
+		return order.AuditRun{}, err
 	}
-	return rows[0].BeganAt.UTC(), nil
+	return rows[0].run()
 }
 
 // AddFindings stores findings and returns them with their ids.
@@ -198,6 +199,21 @@ func (s *Store) EndFindings(ctx context.Context, tenantID int64, findings []orde
 		}
 		return nil
 	})
+}
+
+// OpenFindings returns the ids of the findings, by order, that no audit has seen repaired.
+func (s *Store) OpenFindings(ctx context.Context, tenantID int64) (map[int64][]int64, error) {
+	var open map[int64][]int64
+	err := s.read(ctx, "read", "audit_findings", func(db *gorm.DB) error {
+		var rows []findingRow
+		err := db.Select("id", "erp_order_id").Where("tenant_id = ? AND state <> ?", tenantID, string(order.FindingRepaired)).Find(&rows).Error
+		open = make(map[int64][]int64, len(rows))
+		for _, row := range rows {
+			open[row.ERPOrderID] = append(open[row.ERPOrderID], row.ID)
+		}
+		return err
+	})
+	return open, err
 }
 
 // ListAuditRuns returns a page of runs, the newest first. Limit 0 means order.DefaultPageSize.

@@ -37,10 +37,12 @@ type AuditStore interface {
 	// RenewAudit prolongs the lease; false if another process has taken the run up.
 	RenewAudit(ctx context.Context, tenantID, id int64, token string, until time.Time) (bool, error)
 	EndAudit(ctx context.Context, tenantID int64, run order.AuditRun, token string) error
-	// LastAudit returns when the latest audit of everything began that came to its end; zero if none did.
-	LastAudit(ctx context.Context, tenantID int64) (time.Time, error)
+	// LastAudit returns the latest audit of everything that came to its end; zero if none did.
+	LastAudit(ctx context.Context, tenantID int64) (order.AuditRun, error)
 	AddFindings(ctx context.Context, tenantID int64, findings []order.Finding) ([]order.Finding, error)
 	EndFindings(ctx context.Context, tenantID int64, findings []order.Finding) error
+	// OpenFindings returns the ids of the findings, by order, that no audit has seen repaired.
+	OpenFindings(ctx context.Context, tenantID int64) (map[int64][]int64, error)
 	ListAuditRuns(ctx context.Context, tenantID int64, f order.AuditFilter) ([]order.AuditRun, error)
 	ListFindings(ctx context.Context, tenantID int64, f order.FindingFilter) ([]order.Finding, error)
 }
@@ -60,9 +62,10 @@ type audit struct {
 	settled time.Duration // how long ago an order must have been written for a difference to count
 	all     order.Slice   // what is compared
 
-	suspects map[int64]bool // orders that may differ
-	ranges   []idRange      // in which some may
-	leaves   []leaf         // ranges whose sums differ, with the orders in them
+	open     map[int64][]int64 // findings of earlier audits that are not repaired, by order
+	suspects map[int64]bool    // orders that may differ
+	ranges   []idRange         // in which some may
+	leaves   []leaf            // ranges whose sums differ, with the orders in them
 }
 
 // idRange is a range of order ids, both ends included.
@@ -90,7 +93,7 @@ func (s *Service) Audit(ctx context.Context, o AuditOptions) (order.AuditRun, er
 	}
 	a.run = order.AuditRun{
 		Trigger: o.Trigger, Night: o.Night, Repair: o.Repair, Since: o.Since, State: order.AuditRunning,
-		Began: s.now().UTC(), Found: map[order.FindingKind]int{},
+		Began: s.now().UTC(), Settled: s.erp.Now().UTC().Add(-a.settled), Found: map[order.FindingKind]int{},
 	}
 	cursor, err := s.mirror.Cursor(ctx, s.tenant.ID, ordersModel)
 	if err != nil {
@@ -121,6 +124,7 @@ func (a *audit) perform(ctx context.Context) error {
 		what string
 		run  func(context.Context) error
 	}{
+		{"open findings", a.reopen},
 		{"recent orders", a.compareRecent},
 		{"months", a.compareMonths},
 		{"days", a.compareDays},
