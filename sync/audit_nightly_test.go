@@ -167,7 +167,8 @@ func TestAuditNamesAnOrderThatTheERPHidesAStray(t *testing.T) {
 type deafMirror struct {
 	ordersync.Mirror
 	err  error
-	keep bool // forgets nothing either
+	keep bool   // forgets nothing either
+	turn func() // what happens when it should take some up
 }
 
 func (m *deafMirror) DoubtOrders(ctx context.Context, tenantID int64, ids []int64) error {
@@ -178,6 +179,9 @@ func (m *deafMirror) DoubtOrders(ctx context.Context, tenantID int64, ids []int6
 }
 
 func (m *deafMirror) UpsertOrders(context.Context, int64, []order.Snapshot, string) (store.Upserted, error) {
+	if m.turn != nil {
+		m.turn()
+	}
 	return store.Upserted{}, m.err
 }
 
@@ -208,6 +212,34 @@ func TestARepairThatFailsSaysWhy(t *testing.T) {
 		require.Positive(t, run.Left())
 	}
 	require.Zero(t, w.audit(t, true).Left(), "what was doubted is found and repaired")
+}
+
+// Somebody who writes an order during its repair must not make a repair of one that failed.
+func TestARepairIsNoneWhileTheOrderDiffers(t *testing.T) {
+	t.Parallel()
+	for _, example := range []struct {
+		err  error
+		want string
+	}{{errors.Join(store.ErrUnavailable, errors.New("no disk")), "no disk"}, {nil, "written again"}} {
+		w := sandboxWorld(t, 19, storetest.SQLite(t))
+		ids := w.orders(t, 1)
+		w.mirror(t, ids[0], "UPDATE orders SET amount_total = 1 WHERE id = ?")
+		w.cfg.Mirror, w.cfg.Registerer = &deafMirror{Mirror: w.db, err: example.err, turn: func() {
+			w.people(t, "sale.order", "write", []any{ids[0]}, map[string]any{"client_order_ref": "edited"})
+		}}, nil
+		s, err := ordersync.New(w.cfg)
+		require.NoError(t, err)
+		defer s.Close()
+		run, err := s.Audit(t.Context(), ordersync.AuditOptions{Repair: true})
+		require.NoError(t, err)
+		f := w.findings(t, run)[ids[0]]
+		require.Equal(t, order.FindingFailed, f.State)
+		require.Contains(t, f.Failure, example.want)
+		require.Equal(t, 1, run.Left())
+		w.later(10 * time.Minute)
+		require.Zero(t, w.audit(t, true).Left())
+		require.Equal(t, order.FindingRepaired, w.findings(t, run)[ids[0]].State, "the next audit sees to it")
+	}
 }
 
 // takenOver is a mirror in which another process has taken the run up.
