@@ -29,7 +29,7 @@ type FindingState string
 // The states of findings.
 const (
 	FindingFound    FindingState = "found"    // as it was found: nobody asked for a repair, or it is under way
-	FindingRepaired FindingState = "repaired" // mirror and ERP agreed when they were compared again
+	FindingRepaired FindingState = "repaired" // mirror and ERP agreed when they were compared again, by this audit or a later one
 	FindingFailed   FindingState = "failed"   // still different after the repair; Failure says why
 )
 
@@ -60,7 +60,7 @@ const (
 // AuditState is how far an audit is.
 type AuditState string
 
-// The states of audits. One whose process was killed stays Running until the night's job of another process takes it up.
+// The states of audits.
 const (
 	AuditRunning AuditState = "running"
 	AuditDone    AuditState = "done"
@@ -78,6 +78,8 @@ type AuditRun struct {
 	Began   time.Time
 	Ended   time.Time // zero while it runs
 	Failure string    // why it failed
+	// LeaseUntil is when a running one counts as abandoned, unless its process renews the lease; zero once it ended.
+	LeaseUntil time.Time
 
 	Calls       int64               // made to the ERP to find differences
 	Rows        int64               // groups, ids, heads, orders and lines that those calls brought
@@ -85,6 +87,18 @@ type AuditRun struct {
 	Repaired    int
 	Unsettled   int // orders that differed, but were being changed: no findings
 	Unexplained int // ranges of ids whose sums differ although every order in them agrees
+	// Settled is the time by the ERP's clock up to which the run took what was written into account: what was written
+	// later may be among the Unsettled.
+	Settled time.Time
+}
+
+// AsOf returns the run as it stands at a time: one whose process let the lease run out has failed.
+func (r AuditRun) AsOf(now time.Time) AuditRun {
+	if r.State == AuditRunning && r.LeaseUntil.Before(now) {
+		r.State, r.Ended, r.LeaseUntil = AuditFailed, r.LeaseUntil, time.Time{}
+		r.Failure = "The process that ran it ended before the audit did."
+	}
+	return r
 }
 
 // FindingCount is how many orders were found to differ.

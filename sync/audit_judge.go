@@ -113,7 +113,7 @@ func (a *audit) awaitBurials(ctx context.Context, views []view) ([]view, error) 
 }
 
 // look reads orders whole from both sides, the ERP first, compares them and returns those that differ. An order that the
-// mirror has read since the ERP was asked is looked at again.
+// mirror has read since the ERP was asked is looked at again. Of those that agree, the open findings end.
 func (a *audit) look(ctx context.Context, ids []int64) ([]view, error) {
 	var views []view
 	pending := ids
@@ -146,7 +146,34 @@ func (a *audit) look(ctx context.Context, ids []int64) ([]view, error) {
 		}
 		pending = again
 	}
-	return views, nil
+	return views, a.closeOpen(ctx, ids, views)
+}
+
+// closeOpen ends what earlier audits found of orders that agree now, whoever repaired them.
+func (a *audit) closeOpen(ctx context.Context, ids []int64, differing []view) error {
+	if len(a.open) == 0 {
+		return nil
+	}
+	differ := make(map[int64]bool, len(differing))
+	for _, v := range differing {
+		differ[v.id] = true
+	}
+	var closed []order.Finding
+	for _, id := range ids {
+		if differ[id] {
+			continue
+		}
+		for _, finding := range a.open[id] {
+			closed = append(closed, order.Finding{ID: finding, State: order.FindingRepaired, EndedAt: a.now().UTC()})
+		}
+		delete(a.open, id)
+	}
+	for page := range slices.Chunk(closed, orderPage) {
+		if err := a.mirror.EndFindings(ctx, a.tenant.ID, page); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *audit) lookAt(ctx context.Context, ids []int64) ([]view, error) {

@@ -253,6 +253,76 @@ func TestAuditLooksAtTheDatesOfWhatWasWrittenSinceTheLastOne(t *testing.T) {
 		kindsOf(w.findings(t, w.audit(t, true))))
 }
 
+// unseen makes the mirror miss an edit that only the order's date shows: the order was written on the same day before.
+func (w *auditWorld) unseen(t *testing.T) int64 {
+	t.Helper()
+	w.later(36*time.Hour - time.Duration(w.cfg.Clock().UTC().Hour())*time.Hour) // the middle of a day
+	id := w.orders(t, 1)[0]
+	require.Zero(t, w.audit(t, true).FindingCount())
+	w.later(time.Minute)
+	w.people(t, "sale.order", "write", []any{id}, map[string]any{"client_order_ref": "edited"})
+	return id
+}
+
+// What an audit finds and leaves, whatever the reason, the next ones look at again until it is repaired.
+func TestWhatAnAuditLeftIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]struct {
+		repair bool
+		state  order.FindingState
+	}{"a report": {false, order.FindingFound}, "a repair that failed": {true, order.FindingFailed}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Databases(t, func(t *testing.T, dsn func(testing.TB) string) {
+				t.Parallel()
+				w := sandboxWorld(t, 19, dsn(t))
+				id := w.unseen(t)
+				w.later(10 * time.Minute)
+				w.cfg.Mirror, w.cfg.Registerer = &deafMirror{Mirror: w.db, keep: true}, nil
+				deaf, err := ordersync.New(w.cfg)
+				require.NoError(t, err)
+				defer deaf.Close()
+				noon, err := deaf.Audit(t.Context(), ordersync.AuditOptions{Repair: first.repair})
+				require.NoError(t, err)
+				require.Equal(t, first.state, w.findings(t, noon)[id].State)
+
+				w.later(10 * 24 * time.Hour) // longer than any look at dates
+				again := w.audit(t, false)
+				require.Equal(t, map[int64]order.FindingKind{id: order.FindingStale}, kindsOf(w.findings(t, again)))
+				require.NoError(t, w.AuditIfDue(t.Context()))
+				require.EqualValues(t, 1, w.gathered(t)["ordergate_audit_findings_left"])
+
+				w.later(24 * time.Hour)
+				nightly := w.audit(t, true)
+				require.Equal(t, 1, nightly.Repaired)
+				require.Zero(t, w.audit(t, true).FindingCount())
+				for _, run := range []order.AuditRun{noon, again, nightly} {
+					f := w.findings(t, run)[id]
+					require.Equal(t, order.FindingRepaired, f.State, "it is at an end in every run")
+					require.False(t, f.EndedAt.IsZero())
+				}
+				w.erp.reads.Store(0)
+				w.audit(t, true)
+				require.Zero(t, w.erp.reads.Load(), "and is not looked at any more")
+			})
+		})
+	}
+}
+
+// The longer an audit waits, the longer ago an order may have been written that it leaves to the sync.
+func TestTheNextAuditLooksAtWhatWasUnsettled(t *testing.T) {
+	t.Parallel()
+	w := sandboxWorld(t, 19, storetest.SQLite(t))
+	id := w.unseen(t)
+	w.later(20 * time.Minute)
+	run, err := w.Audit(t.Context(), ordersync.AuditOptions{Repair: true, Pause: time.Hour})
+	require.NoError(t, err)
+	require.Zero(t, run.FindingCount())
+	require.Equal(t, 1, run.Unsettled)
+	w.later(24 * time.Hour)
+	require.Equal(t, map[int64]order.FindingKind{id: order.FindingStale}, kindsOf(w.findings(t, w.audit(t, true))))
+}
+
 func TestAuditWithoutDriftAsksLittle(t *testing.T) {
 	t.Parallel()
 	for _, major := range []int{14, 19} {

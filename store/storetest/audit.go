@@ -160,8 +160,9 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		_, ok, err = f.BeginAudit(t.Context(), f.tenant, again, "second", At(3, 25))
 		require.NoError(t, err)
 		require.False(t, ok, "it was renewed")
+		f.finding(t, first.ID, 1, order.FindingMissing)
 		again.Began = At(3, 21)
-		require.Equal(t, first.ID, f.begun(t, again, "second").ID)
+		second := f.begun(t, again, "second")
 
 		held, err = f.RenewAudit(t.Context(), f.tenant, first.ID, "first", At(4, 0))
 		require.NoError(t, err)
@@ -170,7 +171,21 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		require.NoError(t, f.EndAudit(t.Context(), f.tenant, first, "first"))
 		runs, err := f.ListAuditRuns(t.Context(), f.tenant, order.AuditFilter{})
 		require.NoError(t, err)
-		require.Equal(t, order.AuditRunning, runs[0].State, "the first one's end counts no more")
+		require.Len(t, runs, 2)
+		require.Equal(t, second.ID, runs[0].ID)
+		require.Equal(t, order.AuditRunning, runs[0].State)
+		require.Equal(t, At(3, 31), runs[0].LeaseUntil)
+		require.Equal(t, order.AuditFailed, runs[1].State, "the first one's end counts no more")
+		require.Equal(t, At(3, 20), runs[1].Ended)
+		require.NotEmpty(t, runs[1].Failure)
+		found, err := f.ListFindings(t.Context(), f.tenant, order.FindingFilter{RunID: second.ID})
+		require.NoError(t, err)
+		require.Empty(t, found, "each attempt has findings of its own")
+		third := nightly("2026-03-14")
+		third.Began = At(3, 30)
+		_, ok, err = f.BeginAudit(t.Context(), f.tenant, third, "third", At(3, 40))
+		require.NoError(t, err)
+		require.False(t, ok, "the night is the second one's")
 	},
 	"AFailedAuditIsBegunAgainLater": func(t *testing.T, f fixture) {
 		run := f.begun(t, nightly("2026-03-14"), "a")
@@ -189,6 +204,11 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		_, ok, err = f.BeginAudit(t.Context(), f.tenant, again, "c", At(5, 10))
 		require.NoError(t, err)
 		require.False(t, ok, "the night is done")
+		runs, err := f.ListAuditRuns(t.Context(), f.tenant, order.AuditFilter{})
+		require.NoError(t, err)
+		require.Len(t, runs, 2)
+		require.Equal(t, []order.AuditState{order.AuditDone, order.AuditFailed}, []order.AuditState{runs[0].State, runs[1].State})
+		require.Equal(t, "the ERP is down", runs[1].Failure)
 	},
 	"AnAuditComesBackAsItEnded": func(t *testing.T, f fixture) {
 		last, err := f.LastAudit(t.Context(), f.tenant)
@@ -196,7 +216,7 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		require.Zero(t, last)
 		run := f.begun(t, nightly("2026-03-14"), "a")
 		run.State, run.Ended = order.AuditDone, At(3, 5)
-		run.Calls, run.Rows, run.Repaired, run.Unsettled, run.Unexplained = 5, 17, 2, 1, 3
+		run.Calls, run.Rows, run.Repaired, run.Unsettled, run.Unexplained, run.Settled = 5, 17, 2, 1, 3, At(2, 55)
 		run.Found = map[order.FindingKind]int{order.FindingMissing: 2, order.FindingLine: 1}
 		require.NoError(t, f.EndAudit(t.Context(), f.tenant, run, "a"))
 		partial := f.begun(t, order.AuditRun{Trigger: order.ByCommand, Began: At(9, 0), Since: At(1, 0)}, "b")
@@ -215,7 +235,18 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		require.Equal(t, run.ID, runs[0].ID)
 		last, err = f.LastAudit(t.Context(), f.tenant)
 		require.NoError(t, err)
-		require.Equal(t, At(3, 0), last, "of everything")
+		require.Equal(t, run, last, "of everything")
+	},
+	"FindingsAreOpenUntilTheyAreRepaired": func(t *testing.T, f fixture) {
+		run, other := f.begun(t, nightly("2026-03-14"), "a").ID, f.begun(t, nightly("2026-03-15"), "b").ID
+		a, b, c := f.finding(t, run, 1, order.FindingMissing), f.finding(t, run, 2, order.FindingLine), f.finding(t, other, 1, order.FindingMissing)
+		a.State, a.Failure, a.EndedAt = order.FindingFailed, "why", At(3, 2)
+		b.State, b.EndedAt = order.FindingRepaired, At(3, 2)
+		require.NoError(t, f.EndFindings(t.Context(), f.tenant, []order.Finding{a, b}))
+		open, err := f.OpenFindings(t.Context(), f.tenant)
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		require.ElementsMatch(t, []int64{a.ID, c.ID}, open[1])
 	},
 	"FindingsAreListedByRunKindAndState": func(t *testing.T, f fixture) {
 		run, other := f.begun(t, nightly("2026-03-14"), "a").ID, f.begun(t, nightly("2026-03-15"), "b").ID
@@ -269,6 +300,10 @@ func auditCalls(run order.AuditRun, finding order.Finding) map[string]func(t *te
 		"LastAudit": func(t *testing.T, f fixture) (any, error) { return f.LastAudit(t.Context(), f.tenant) },
 		"EndFindings": func(t *testing.T, f fixture) (any, error) {
 			return nil, f.EndFindings(t.Context(), f.tenant, []order.Finding{{ID: finding.ID, State: order.FindingRepaired}})
+		},
+		"OpenFindings": func(t *testing.T, f fixture) (any, error) {
+			open, err := f.OpenFindings(t.Context(), f.tenant)
+			return len(open), err
 		},
 		"ListAuditRuns": func(t *testing.T, f fixture) (any, error) {
 			return list(f.ListAuditRuns(t.Context(), f.tenant, order.AuditFilter{}))
