@@ -1,12 +1,14 @@
 package ordersync_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"ordergate/order"
+	"ordergate/store"
 	ordersync "ordergate/sync"
 )
 
@@ -90,10 +92,10 @@ func TestADuplicateIsLookedAtRightBeforeItIsCancelled(t *testing.T) {
 	b.integration(t, partner, "X", 1)
 	second := b.integration(t, partner, "X", 1)
 	require.NoError(t, b.Sync(t.Context()))
-	erp.fail = func(ids []int64) error {
-		if len(ids) == 1 && ids[0] == second {
+	reads := 0
+	erp.fail = func([]int64) error {
+		if reads++; reads == 2 {
 			b.people(t, "sale.order", "action_confirm", []any{second})
-			erp.fail = nil
 		}
 		return nil
 	}
@@ -108,20 +110,101 @@ func TestADuplicateIsLookedAtRightBeforeItIsCancelled(t *testing.T) {
 	require.Equal(t, order.Confirmed, found[0].Status)
 }
 
-// A sync may have brought an order before its placement was stored: it then looks as if nobody had sent it.
-func TestNothingIsCancelledWhileOrdersAreInDoubt(t *testing.T) {
+// What people do after the orders were found, and before one is cancelled, may make each of them the only one.
+func TestDuplicatesThatPeopleChangeAreNotCancelled(t *testing.T) {
+	t.Parallel()
+	b, erp := setupCalling(t)
+	for name, c := range map[string]struct {
+		change func(t *testing.T, first, second int64)
+		reason string
+	}{
+		"the kept one is cancelled": {func(t *testing.T, first, _ int64) { b.people(t, "sale.order", "action_cancel", []any{first}) }, "is gone or cancelled"},
+		"the kept one is deleted":   {func(t *testing.T, first, _ int64) { b.people(t, "sale.order", "unlink", []any{first}) }, "is gone or cancelled"},
+		"the kept one is another order": {func(t *testing.T, first, _ int64) {
+			b.people(t, "sale.order", "write", []any{first}, map[string]any{"client_order_ref": "another"})
+		}, "was changed"},
+		"the other one is another order": {func(t *testing.T, _, second int64) {
+			b.people(t, "sale.order", "write", []any{second}, map[string]any{"client_order_ref": "another"})
+		}, "was changed"},
+		"the other one is deleted": {func(t *testing.T, _, second int64) { b.people(t, "sale.order", "unlink", []any{second}) }, "it is gone"},
+		"the other one is adopted": {func(t *testing.T, _, second int64) {
+			_, err := b.db.AdoptOrders(t.Context(), b.cfg.Tenant.ID, []store.Adoption{{ERPOrderID: second, Source: "shop"}}, true)
+			require.NoError(t, err)
+		}, "it was placed by shop"},
+	} {
+		partner := b.people(t, "res.partner", "create", map[string]any{"name": name})
+		first, second := b.integration(t, partner, "X", 1), b.integration(t, partner, "X", 1)
+		require.NoError(t, b.Sync(t.Context()))
+		reads := 0
+		erp.fail = func(ids []int64) error {
+			if slices.Contains(ids, second) {
+				if reads++; reads == 2 {
+					c.change(t, first, second)
+				}
+			}
+			return nil
+		}
+		groups := 0
+		require.NoError(t, b.FindDuplicates(t.Context(), ordersync.DuplicateOptions{Window: time.Hour, Cancel: true},
+			func(g order.DuplicateGroup) error {
+				if g.Keep.ID != first {
+					return nil
+				}
+				groups++
+				require.Len(t, g.Surplus, 1, name)
+				require.False(t, g.Surplus[0].Cancelled, name)
+				require.Contains(t, g.Surplus[0].Kept, c.reason, name)
+				return nil
+			}), name)
+		require.Equal(t, 1, groups, name)
+		erp.fail = nil
+		found, err := b.erp.Orders(t.Context(), []int64{first, second})
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(found, func(o order.Snapshot) bool { return o.Status == order.Draft }), "one is left: %s", name)
+	}
+}
+
+// A quotation that was sent is its customer's to answer. Beside a draft it is the one that is kept.
+func TestSentQuotationsAreNotCancelledAsDuplicates(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	partner := b.people(t, "res.partner", "create", map[string]any{"name": "Ada"})
-	b.integration(t, partner, "X", 1)
-	b.integration(t, partner, "X", 1)
-	in := order.Intent{TenantID: b.cfg.Tenant.ID, Source: "portal", Key: "k", State: order.Sending, Request: request("X"),
-		LeaseToken: "other", LeaseUntil: b.clock.Now().Add(time.Hour), CreatedAt: b.clock.Now(), UpdatedAt: b.clock.Now()}
-	require.NoError(t, b.db.InsertIntent(t.Context(), &in))
+	draft, sent, again := b.integration(t, partner, "X", 1), b.integration(t, partner, "X", 1), b.integration(t, partner, "X", 1)
+	for _, id := range []int64{sent, again} {
+		b.people(t, "sale.order", "write", []any{id}, map[string]any{"state": "sent"})
+	}
 	groups := b.duplicates(t, true)
 	require.Len(t, groups, 1)
+	require.Equal(t, sent, groups[0].Keep.ID)
+	require.Equal(t, []int64{again, draft}, idsOf(groups[0].Surplus))
+	require.Contains(t, groups[0].Surplus[0].Kept, "it was sent")
 	require.False(t, groups[0].Surplus[0].Cancelled)
-	require.Contains(t, groups[0].Surplus[0].Kept, "in doubt")
+	require.True(t, groups[0].Surplus[1].Cancelled)
+}
+
+// The mirror may be rebuilt after the intents were deleted, or a sync may bring an order before its placement was stored: it
+// then says that nobody sent them through the gateway. Odoo knows better.
+func TestWhatTheGatewayPlacedIsNotCancelledByAMirrorThatForgot(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	zero, err := b.Place(t.Context(), portal, "k0", request("PO-0"))
+	require.NoError(t, err)
+	integrations := b.integration(t, zero.Order.Customer.ERPPartnerID, "PO-1", 1)
+	one, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
+	require.NoError(t, err)
+	two, err := b.Place(t.Context(), portal, "k2", request("PO-1"))
+	require.NoError(t, err)
+	tenant, err := b.db.EnsureTenant(t.Context(), "rebuilt") // which starts with an empty mirror and no intents
+	require.NoError(t, err)
+	b.cfg.Tenant.ID = tenant
+	b.restart(t)
+	groups := b.duplicates(t, true)
+	require.Len(t, groups, 1)
+	require.Equal(t, one.Order.ID, groups[0].Keep.ID)
+	require.Equal(t, []int64{two.Order.ID, integrations}, idsOf(groups[0].Surplus))
+	require.Contains(t, groups[0].Surplus[0].Kept, "placed through a gateway")
+	require.False(t, groups[0].Surplus[0].Cancelled)
+	require.True(t, groups[0].Surplus[1].Cancelled)
 }
 
 func TestWhatIsNotCancelledAsADuplicate(t *testing.T) {

@@ -17,6 +17,8 @@ type ERP interface {
 	PlaceOrders(ctx context.Context, orders []odoo.NewOrder) []odoo.Loaded
 	// PlacedOrder returns the id of the order that has an external id, 0 if none has. It writes nothing.
 	PlacedOrder(ctx context.Context, externalID string) (id int64, err error)
+	// PlacedByGateway reports whether an order was created by PlaceOrders, of this gateway or another.
+	PlacedByGateway(ctx context.Context, id int64) (bool, error)
 	// EnsurePartners is PlaceOrders for partners. The same external id may occur more than once.
 	EnsurePartners(ctx context.Context, partners []odoo.NewPartner) []odoo.Loaded
 	// CancelOrder runs action_cancel. Its success or failure proves little: read the order afterwards.
