@@ -1,6 +1,7 @@
 package order
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -135,15 +136,52 @@ type Slice struct {
 	CreatedUntil    time.Time // and before
 }
 
-// Totals are sums over one group of orders or of order lines, that ERP and mirror compute alike.
+// Document is what an audit compares of a delivery or an invoice before it looks at its order.
+type Document struct {
+	ID      int64         `json:"id"`
+	OrderID int64         `json:"-"`
+	State   DocumentState `json:"state"`
+}
+
+// DocumentSlice selects documents of orders on either side. Zero fields do not restrict.
+type DocumentSlice struct {
+	Kind            DocumentKind
+	FirstID, LastID int64     // of the documents, both included
+	CreatedFrom     time.Time // of orders created in the ERP at or after
+}
+
+// TotalsOfDocuments counts documents of one kind by state, and sums up their ids and those of the orders of deliveries; an
+// invoice, which may have several orders, counts once.
+func TotalsOfDocuments(kind DocumentKind, list []Document) []Totals {
+	byState := map[DocumentState]Totals{}
+	counted := make(map[int64]bool, len(list))
+	for _, d := range list {
+		if counted[d.ID] {
+			continue
+		}
+		counted[d.ID] = true
+		t, known := byState[d.State]
+		if !known {
+			t = Totals{Group: TotalsGroup{Document: d.State}, FirstID: d.ID, LastID: d.ID}
+		}
+		t.Count, t.IDSum, t.FirstID, t.LastID = t.Count+1, t.IDSum+d.ID, min(t.FirstID, d.ID), max(t.LastID, d.ID)
+		if kind == Deliveries {
+			t.RefSum += d.OrderID
+		}
+		byState[d.State] = t
+	}
+	return slices.Collect(maps.Values(byState))
+}
+
+// Totals are sums over one group of orders, of order lines or of documents, that ERP and mirror compute alike.
 type Totals struct {
 	Group   TotalsGroup
 	Count   int64
 	IDSum   int64             // of the ids: what tells two sets of equal size apart
-	RefSum  int64             // of an order's customers; of the orders of lines
-	FirstID int64             // the least id of an order; not of lines
+	RefSum  int64             // of an order's customers; of the orders of lines and deliveries
+	FirstID int64             // the least id of an order or a document; not of lines
 	LastID  int64             // the greatest
-	Amounts []decimal.Decimal // of orders: untaxed, tax, total; of lines: quantity, subtotal, tax, total
+	Amounts []decimal.Decimal // of orders: untaxed, tax, total; of lines: quantity, subtotal, tax, total, delivered, invoiced
 }
 
 // TotalsGroup is what the orders or lines of a group have in common.
@@ -151,6 +189,7 @@ type TotalsGroup struct {
 	Period   time.Time // the first moment of a month or a day, in UTC; zero if not grouped by time
 	Status   Status
 	Currency string
+	Document DocumentState
 }
 
 // amountSlack is less than the smallest unit of any currency: what the two sides round away below it is no difference.

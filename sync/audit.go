@@ -29,6 +29,8 @@ type AuditStore interface {
 	WriteDays(ctx context.Context, tenantID int64, slice order.Slice) ([]order.Totals, error)
 	// MirroredOrders returns orders with their lines as the mirror holds them, by id, tombstones included.
 	MirroredOrders(ctx context.Context, tenantID int64, ids []int64) (map[int64]order.Snapshot, error)
+	// MirroredDocuments returns the deliveries and invoices of orders without tombstones that were created since a time.
+	MirroredDocuments(ctx context.Context, tenantID int64, since time.Time) (map[order.DocumentKind][]order.Document, error)
 	// DoubtOrders makes the mirror forget what it has read of orders, so that the next reading replaces it.
 	DoubtOrders(ctx context.Context, tenantID int64, ids []int64) error
 	// CorrectCompanies brings orders to their customers' companies where their rows say otherwise, and returns of how many
@@ -131,6 +133,7 @@ func (a *audit) perform(ctx context.Context) error {
 		{"recent orders", a.compareRecent},
 		{"months", a.compareMonths},
 		{"days", a.compareDays},
+		{"documents", a.compareDocuments},
 		{"ranges", a.compareRanges},
 		{"companies", a.correctCompanies},
 	} {

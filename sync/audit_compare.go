@@ -33,7 +33,7 @@ func (a *audit) reopen(ctx context.Context) (err error) {
 	return err
 }
 
-// compareRecent looks at every order written since the last audit, and every line: sums do not tell an order that was
+// compareRecent looks at every order written since the last audit, and every line, delivery and invoice: sums do not tell an order that was
 // edited twice on one day from one that was edited once.
 func (a *audit) compareRecent(ctx context.Context) error {
 	since := a.options.Since
@@ -59,7 +59,8 @@ func (a *audit) compareRecent(ctx context.Context) error {
 	}
 	for _, id := range ids {
 		h, m := heads[id], mirrored[id]
-		if m.ID == 0 || !h.WriteDate.IsZero() && !h.WriteDate.Equal(m.WriteDate) || h.LinesWriteDate.After(m.LinesWriteDate) {
+		if m.ID == 0 || !h.WriteDate.IsZero() && !h.WriteDate.Equal(m.WriteDate) || h.LinesWriteDate.After(m.LinesWriteDate) ||
+			h.DocumentsWriteDate.After(m.DocumentsWriteDate) {
 			a.suspects[id] = true
 		}
 	}
@@ -68,22 +69,14 @@ func (a *audit) compareRecent(ctx context.Context) error {
 
 func (a *audit) recentHeads(ctx context.Context, since time.Time) (map[int64]order.Head, error) {
 	heads := map[int64]order.Head{}
-	orders, err := pages(ctx, since, 0, func(ctx context.Context, p odoo.Page) ([]order.Head, error) {
-		list, err := a.erp.OrderHeads(ctx, p)
-		a.asked(len(list))
-		return list, err
-	}, func(h order.Head) int64 { return h.ID })
+	orders, err := pages(ctx, since, 0, counted(a, a.erp.OrderHeads), func(h order.Head) int64 { return h.ID })
 	if err != nil {
 		return nil, err
 	}
 	for _, h := range orders {
 		heads[h.ID] = h
 	}
-	lines, err := pages(ctx, since, 0, func(ctx context.Context, p odoo.Page) ([]odoo.LineHead, error) {
-		list, err := a.erp.LineHeads(ctx, p)
-		a.asked(len(list))
-		return list, err
-	}, func(h odoo.LineHead) int64 { return h.ID })
+	lines, err := pages(ctx, since, 0, counted(a, a.erp.LineHeads), func(h odoo.LineHead) int64 { return h.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +85,29 @@ func (a *audit) recentHeads(ctx context.Context, since time.Time) (map[int64]ord
 		h.ID, h.LinesWriteDate = l.OrderID, later(h.LinesWriteDate, l.WriteDate)
 		heads[l.OrderID] = h
 	}
+	for _, read := range []func(context.Context, odoo.Page) ([]odoo.DocumentHead, error){a.erp.DeliveryHeads, a.erp.InvoiceHeads} {
+		documents, err := pages(ctx, since, 0, counted(a, read), func(h odoo.DocumentHead) int64 { return h.ID })
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range documents {
+			for _, id := range d.OrderIDs {
+				h := heads[id]
+				h.ID, h.DocumentsWriteDate = id, later(h.DocumentsWriteDate, d.WriteDate)
+				heads[id] = h
+			}
+		}
+	}
 	return heads, nil
+}
+
+// counted reads a page for the audit's count of calls and rows.
+func counted[R any](a *audit, read func(context.Context, odoo.Page) ([]R, error)) func(context.Context, odoo.Page) ([]R, error) {
+	return func(ctx context.Context, p odoo.Page) ([]R, error) {
+		list, err := read(ctx, p)
+		a.asked(len(list))
+		return list, err
+	}
 }
 
 // compareMonths compares the sums of orders by the month of their creation, and those of lines as a whole; only if these

@@ -159,6 +159,22 @@ func TestEachSumOfAnAuditShowsItsDrift(t *testing.T) {
 					w.mirror(t, ids[5], "UPDATE order_lines SET tax = tax + 0.01 WHERE order_id = ? AND position = 1")
 				},
 					map[int64]order.FindingKind{ids[5]: order.FindingLine}},
+				{"a delivered quantity", func() {
+					w.mirror(t, ids[5], "UPDATE order_lines SET delivered = 1 WHERE order_id = ? AND position = 1")
+				},
+					map[int64]order.FindingKind{ids[5]: order.FindingLine}},
+				{"an invoiced quantity", func() {
+					w.mirror(t, ids[5], "UPDATE order_lines SET invoiced = 1 WHERE order_id = ? AND position = 1")
+				},
+					map[int64]order.FindingKind{ids[5]: order.FindingLine}},
+				{"deliveries that the ERP does not have", func() {
+					w.mirror(t, ids[6], `UPDATE orders SET documents = '{"deliveries":[{"id":7,"state":"waiting"},{"id":90000,"state":"ready"}]}' WHERE id = ?`)
+				},
+					map[int64]order.FindingKind{ids[6]: order.FindingStale}},
+				{"an invoice that the ERP does not have", func() {
+					w.mirror(t, ids[6], `UPDATE orders SET documents = '{"invoices":[{"id":7,"state":"open","amount_total":"1","amount_due":"1"}]}' WHERE id = ?`)
+				},
+					map[int64]order.FindingKind{ids[6]: order.FindingStale}},
 				{"a line of another order", func() {
 					w.mirror(t, ids[7], "UPDATE order_lines SET order_id = ? WHERE order_id = ? AND position = 1", w.rowID(t, ids[6]))
 				}, map[int64]order.FindingKind{ids[6]: order.FindingLine, ids[7]: order.FindingLine}},
@@ -336,7 +352,7 @@ func TestAuditWithoutDriftAsksLittle(t *testing.T) {
 			w.erp.reads.Store(0)
 			run := w.audit(t, true)
 			require.Zero(t, run.FindingCount())
-			require.EqualValues(t, 5, run.Calls, "heads of orders and lines, orders by month, lines, days")
+			require.EqualValues(t, 9, run.Calls, "heads of orders, lines and documents, orders by month, lines, days, documents")
 			require.Less(t, run.Rows, int64(15), "two months and days, and the sandbox's own orders")
 			require.Zero(t, w.erp.reads.Load(), "no order is read")
 			require.EqualValues(t, 1, w.erp.totals.Load())

@@ -50,6 +50,10 @@ type ERP interface {
 	WriteDays(ctx context.Context, slice order.Slice) ([]order.Totals, error)
 	// HeadsWrittenIn lists up to limit orders of a slice that were last written in [from, until), by rising id.
 	HeadsWrittenIn(ctx context.Context, slice order.Slice, from, until time.Time, limit int) ([]order.Head, error)
+	// DocumentTotals counts deliveries or invoices of orders by state; none where the ERP has none or hides them all.
+	DocumentTotals(ctx context.Context, of order.DocumentSlice) ([]order.Totals, error)
+	// Documents lists them with their orders: an invoice of several orders comes once for each.
+	Documents(ctx context.Context, of order.DocumentSlice) ([]order.Document, error)
 	// OrderIDs returns up to limit ids of orders, rising.
 	OrderIDs(ctx context.Context, slice order.Slice, limit int) ([]int64, error)
 	// OrderHidden reports whether an order exists that the gateway's user may not see.

@@ -77,13 +77,35 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		lines, err := f.LineTotals(t.Context(), f.tenant, order.Slice{})
 		require.NoError(t, err)
 		require.Empty(t, order.DifferentTotals([]order.Totals{{Group: order.TotalsGroup{Currency: "EUR"}, Count: 6,
-			IDSum: 11 + 12 + 21 + 22 + 71 + 72, RefSum: 20, Amounts: []decimal.Decimal{dec("9"), dec("119.40"), dec("25.08"), dec("144.48")}}}, lines), "%+v", lines)
+			IDSum: 11 + 12 + 21 + 22 + 71 + 72, RefSum: 20, Amounts: []decimal.Decimal{dec("9"), dec("119.40"), dec("25.08"), dec("144.48"), dec("0"), dec("0")}}}, lines), "%+v", lines)
 
 		days, err := f.WriteDays(t.Context(), f.tenant, order.Slice{})
 		require.NoError(t, err)
 		require.Empty(t, order.DifferentTotals([]order.Totals{
 			{Group: order.TotalsGroup{Period: At(0, 0)}, Count: 2, IDSum: 3},
 			{Group: order.TotalsGroup{Period: month(time.May)}, Count: 1, IDSum: 7}}, days), "%+v", days)
+	},
+	"DocumentsAreListedWithTheirOrders": func(t *testing.T, f fixture) {
+		with := func(s order.Snapshot) order.Snapshot {
+			s.Deliveries = []order.Delivery{{ID: 10 * s.ID, State: order.Waiting}, {ID: 10*s.ID + 1, State: order.Delivered}}
+			s.Invoices = []order.Invoice{{ID: 5, State: order.Posted}} // the same one for all of them
+			return s
+		}
+		f.upsert(t, with(snapshot(1)), snapshot(2), with(aprilOrder(7)), with(snapshot(9)))
+		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{9}, At(23, 0), "sync")
+		require.NoError(t, err)
+		found, err := f.MirroredDocuments(t.Context(), f.tenant, time.Time{})
+		require.NoError(t, err)
+		require.Equal(t, map[order.DocumentKind][]order.Document{
+			order.Deliveries: {{ID: 10, OrderID: 1, State: order.Waiting}, {ID: 11, OrderID: 1, State: order.Delivered},
+				{ID: 70, OrderID: 7, State: order.Waiting}, {ID: 71, OrderID: 7, State: order.Delivered}},
+			order.Invoices: {{ID: 5, OrderID: 1, State: order.Posted}, {ID: 5, OrderID: 7, State: order.Posted}},
+		}, found)
+		require.Empty(t, order.DifferentTotals([]order.Totals{{Group: order.TotalsGroup{Document: order.Posted}, Count: 1, IDSum: 5}},
+			order.TotalsOfDocuments(order.Invoices, found[order.Invoices])), "an invoice counts once")
+		found, err = f.MirroredDocuments(t.Context(), f.tenant, month(time.April))
+		require.NoError(t, err)
+		require.Len(t, found[order.Deliveries], 2)
 	},
 	"ACentInManyOrdersShows": func(t *testing.T, f fixture) {
 		var many []order.Snapshot
@@ -103,6 +125,10 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 	},
 	"AnOrderIsReadAsItWasMirrored": func(t *testing.T, f fixture) {
 		s := snapshot(5)
+		s.Lines[0].Delivered, s.Lines[0].Invoiced = dec("1"), dec("2")
+		s.Deliveries = []order.Delivery{{ID: 3, Number: "WH/OUT/3", State: order.Delivered, DoneAt: At(9, 0)}}
+		s.Invoices = []order.Invoice{{ID: 4, State: order.Open, Currency: "EUR", AmountTotal: dec("1.5"), AmountDue: dec("1.5")}}
+		s.DocumentsWriteDate = At(9, 30)
 		f.upsert(t, s, snapshot(6))
 		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{6}, At(23, 0), "sync")
 		require.NoError(t, err)
@@ -110,7 +136,8 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		require.NoError(t, err)
 		require.Len(t, found, 2)
 		got := found[5]
-		require.Equal(t, []time.Time{s.WriteDate, s.LinesWriteDate, s.ReadAt}, []time.Time{got.WriteDate, got.LinesWriteDate, got.ReadAt})
+		require.Equal(t, []time.Time{s.WriteDate, s.LinesWriteDate, s.DocumentsWriteDate, s.ReadAt},
+			[]time.Time{got.WriteDate, got.LinesWriteDate, got.DocumentsWriteDate, got.ReadAt})
 		s.Source = order.SourceERP
 		requireSameOrder(t, s.Order, got.Order)
 		require.False(t, found[6].DeletedAt.IsZero())
@@ -285,6 +312,10 @@ func auditCalls(run order.AuditRun, finding order.Finding) map[string]func(t *te
 		},
 		"MirroredOrders": func(t *testing.T, f fixture) (any, error) {
 			found, err := f.MirroredOrders(t.Context(), f.tenant, []int64{1, 2})
+			return len(found), err
+		},
+		"MirroredDocuments": func(t *testing.T, f fixture) (any, error) {
+			found, err := f.MirroredDocuments(t.Context(), f.tenant, time.Time{})
 			return len(found), err
 		},
 		"DoubtOrders": func(t *testing.T, f fixture) (any, error) {
