@@ -20,29 +20,67 @@ type DuplicateOptions struct {
 	Cancel bool
 }
 
+const (
+	// briefPage is how many orders of the mirror are read at once.
+	briefPage = 500
+	// maxSuspects bounds how many orders are compared with each other; of more, those made earlier are one group.
+	maxSuspects = 500
+)
+
 // FindDuplicates looks for orders in the ERP that earlier integrations made more than once of one, and calls found with
 // each group. The mirror is looked through; of what it finds, everything is read from the ERP again before it is reported or
-// cancelled.
+// cancelled. In memory are the orders that were made within a few windows, of all customers, and no more.
 func (s *Service) FindDuplicates(ctx context.Context, options DuplicateOptions, found func(order.DuplicateGroup) error) error {
-	return s.mirror.EachCustomersOrders(ctx, s.tenant.ID, func(orders []order.Brief) error {
-		for _, suspects := range suspicious(orders, options.Window) {
-			groups, err := s.confirmDuplicates(ctx, suspects)
-			if err != nil {
+	var orders []order.Brief
+	undecided, last, latest := 0, int64(0), time.Time{}
+	for {
+		page, err := s.mirror.Briefs(ctx, s.tenant.ID, last, briefPage)
+		if err != nil {
+			return err
+		}
+		for _, o := range page {
+			last, latest = o.ID, later(latest, o.CreatedAt)
+		}
+		orders = append(orders, page...)
+		end := len(page) < briefPage
+		if !end && len(orders) < 2*undecided {
+			continue // so that none is looked at again and again
+		}
+		// Ids rise with time, but for transactions that took their time. Behind the last order there is nothing to wait for.
+		until := latest.Add(-s.cfg.TransactionLimit)
+		if end {
+			until = latest.Add(3*options.Window + time.Second)
+		}
+		var groups []suspects
+		groups, orders = suspicious(orders, options.Window, until)
+		undecided = len(orders)
+		for _, g := range groups {
+			if err := s.handleSuspects(ctx, options, g, found); err != nil {
 				return err
 			}
-			for _, g := range groups {
-				if options.Cancel {
-					if err := s.cancelSurplus(ctx, &g); err != nil {
-						return err
-					}
-				}
-				if err := found(g); err != nil {
-					return err
-				}
+		}
+		if end {
+			return nil
+		}
+	}
+}
+
+func (s *Service) handleSuspects(ctx context.Context, options DuplicateOptions, g suspects, found func(order.DuplicateGroup) error) error {
+	groups, err := s.confirmDuplicates(ctx, g)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if options.Cancel {
+			if err := s.cancelSurplus(ctx, &g); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+		if err := found(g); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // suspects are orders of one customer, at least two, that have a reason to be taken for one.
@@ -51,44 +89,57 @@ type suspects struct {
 	ids    []int64
 }
 
-// suspicious groups a customer's orders that may be one: by reference first, and those that are left by total. An order is
-// in one group only. Cancelled ones are no trouble to anybody.
-func suspicious(orders []order.Brief, window time.Duration) []suspects {
-	standing := slices.DeleteFunc(slices.Clone(orders), func(o order.Brief) bool { return o.Status == order.Cancelled })
+// suspicious groups orders of a customer that may be one: by reference first, and those that are left by total. An order is
+// in one group only. Cancelled ones are no trouble to anybody. All that were made until then are known: groups that a later
+// order may still belong to are not decided, and their orders are returned, for the next time.
+func suspicious(orders []order.Brief, window time.Duration, until time.Time) (groups []suspects, undecided []order.Brief) {
+	standing := slices.DeleteFunc(orders, func(o order.Brief) bool { return o.Status == order.Cancelled })
+	slices.SortFunc(standing, func(a, b order.Brief) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
 	taken := map[int64]bool{}
-	groups := cluster(order.SameReference, standing, window, taken, func(o order.Brief) string { return strings.ToLower(o.Reference) })
-	return append(groups, cluster(order.SameContent, standing, window, taken, func(o order.Brief) string {
+	groups = cluster(order.SameReference, standing, window, until, taken, func(o order.Brief) string { return strings.ToLower(o.Reference) })
+	// Of the orders of such a group each must be decided by its reference, whose group may begin a window later.
+	until = until.Add(-window)
+	groups = append(groups, cluster(order.SameContent, standing, window, until, taken, func(o order.Brief) string {
 		if o.AmountTotal.IsZero() {
 			return ""
 		}
 		return o.Currency + " " + o.AmountTotal.String()
 	})...)
+	return groups, slices.DeleteFunc(standing, func(o order.Brief) bool {
+		return taken[o.ID] || o.CreatedAt.Add(window).Before(until)
+	})
 }
 
-// cluster groups the orders that have the same name and lie within a window, counted from the first of them. Those
-// without a name, and those that are taken, are left out; those of its groups are taken.
-func cluster(reason order.DuplicateReason, orders []order.Brief, window time.Duration, taken map[int64]bool, name func(order.Brief) string) []suspects {
-	byName := map[string][]order.Brief{}
-	var names []string
+// cluster groups the orders, which are sorted by time, that are of one customer, have the same name and lie within a window,
+// counted from the first of them, that ends before a time. Those without a name, and those that are taken, are left out;
+// those of its groups are taken.
+func cluster(
+	reason order.DuplicateReason, orders []order.Brief, window time.Duration, until time.Time, taken map[int64]bool, name func(order.Brief) string,
+) []suspects {
+	type shared struct {
+		partner int64
+		name    string
+	}
+	alike := map[shared][]order.Brief{}
+	var all []shared
 	for _, o := range orders {
-		n := name(o)
-		if n == "" || taken[o.ID] {
+		n := shared{o.ERPPartnerID, name(o)}
+		if n.name == "" || taken[o.ID] {
 			continue
 		}
-		if byName[n] == nil {
-			names = append(names, n)
+		if alike[n] == nil {
+			all = append(all, n)
 		}
-		byName[n] = append(byName[n], o)
+		alike[n] = append(alike[n], o)
 	}
 	var groups []suspects
-	for _, n := range names {
-		same := byName[n]
-		slices.SortFunc(same, func(a, b order.Brief) int {
-			return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-		})
-		for len(same) > 0 {
+	for _, n := range all {
+		same := alike[n]
+		for len(same) > 0 && same[0].CreatedAt.Add(window).Before(until) {
 			end := 1
-			for end < len(same) && same[end].CreatedAt.Sub(same[0].CreatedAt) <= window {
+			for end < min(len(same), maxSuspects) && same[end].CreatedAt.Sub(same[0].CreatedAt) <= window {
 				end++
 			}
 			if end > 1 {

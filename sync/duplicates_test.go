@@ -1,10 +1,13 @@
 package ordersync_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"ordergate/order"
@@ -231,4 +234,78 @@ func TestWhatIsNotCancelledAsADuplicate(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEqual(t, order.Cancelled, o[0].Status)
 	}
+}
+
+// Orders are looked through in pieces; the groups are those that a look at all of them at once finds.
+func TestDuplicatesAreFoundAcrossPieces(t *testing.T) {
+	t.Parallel()
+	const window = time.Hour
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		var all []order.Brief
+		for id := range int64(800) {
+			at = at.Add(time.Duration(random.IntN(20)) * time.Minute)
+			o := order.Brief{ID: id + 1, ERPPartnerID: random.Int64N(2) + 1, AmountTotal: decimal.NewFromInt(random.Int64N(3)), Status: order.Draft, CreatedAt: at}
+			if random.IntN(2) == 0 {
+				o.Reference = fmt.Sprint("R", random.IntN(4))
+			}
+			all = append(all, o)
+		}
+		var wanted, groups []string
+		for partner := range int64(2) { // each customer's for themselves, and all at once
+			theirs := slices.DeleteFunc(slices.Clone(all), func(o order.Brief) bool { return o.ERPPartnerID != partner+1 })
+			found, _ := ordersync.Suspicious(theirs, window, at.Add(24*time.Hour))
+			wanted = append(wanted, found...)
+		}
+		var orders []order.Brief
+		most := 0
+		for piece := range slices.Chunk(all, 7) {
+			var found []string
+			found, orders = ordersync.Suspicious(append(orders, piece...), window, piece[len(piece)-1].CreatedAt)
+			groups = append(groups, found...)
+			most = max(most, len(orders))
+		}
+		found, _ := ordersync.Suspicious(orders, window, at.Add(24*time.Hour))
+		groups = append(groups, found...)
+		require.ElementsMatch(t, wanted, groups)
+		require.NotEmpty(t, groups)
+		require.Less(t, most, 60, "what is decided is not kept")
+	}
+}
+
+// The mirror is read page by page, and a group may lie across two. How many are compared with each other has a bound.
+func TestManyDuplicates(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.Sync(t.Context()))
+	there, err := b.db.Briefs(t.Context(), b.cfg.Tenant.ID, 0, 100)
+	require.NoError(t, err)
+	b.many(t, 498-len(there)) // so that a page ends behind the next two
+	ada := b.people(t, "res.partner", "create", map[string]any{"name": "Ada"})
+	first := b.integration(t, ada, "X", 1)
+	b.later(130 * time.Second) // longer than two windows
+	b.integration(t, ada, "Z", 1)
+	b.erpClock.advance(-75 * time.Second) // a transaction that began earlier
+	second := b.integration(t, ada, "X", 1)
+	b.erpClock.advance(75 * time.Second)
+	for range 510 {
+		b.integration(t, ada, "Y", 1)
+	}
+	require.NoError(t, b.Sync(t.Context()))
+	var across, many int
+	require.NoError(t, b.FindDuplicates(t.Context(), ordersync.DuplicateOptions{Window: time.Minute}, func(g order.DuplicateGroup) error {
+		switch {
+		case g.Keep.ID == first:
+			across++
+			require.Equal(t, order.SameReference, g.Reason)
+			require.Equal(t, []int64{second}, idsOf(g.Surplus))
+		case g.Keep.Reference == "Y":
+			many += 1 + len(g.Surplus)
+			require.Less(t, len(g.Surplus), 500)
+		}
+		return nil
+	}))
+	require.Equal(t, 1, across)
+	require.Equal(t, 510, many)
 }

@@ -85,8 +85,8 @@ type OrderStore interface {
 	OrderHeads(ctx context.Context, tenantID int64, ids []int64) (map[int64]order.Head, error)
 	// CountOrders counts the orders of a range of ids, without tombstones.
 	CountOrders(ctx context.Context, tenantID int64, r order.IDRange) (int64, error)
-	// EachCustomersOrders calls visit with the orders of every customer, without tombstones, customer by customer.
-	EachCustomersOrders(ctx context.Context, tenantID int64, visit func([]order.Brief) error) error
+	// Briefs returns up to limit orders with ids after afterID, rising, without tombstones.
+	Briefs(ctx context.Context, tenantID, afterID int64, limit int) ([]order.Brief, error)
 	// CountMirror counts orders for a SyncReport: Orders, Edited and Deleted.
 	CountMirror(ctx context.Context, tenantID int64) (order.SyncReport, error)
 	// OrderInDoubt reports whether an intent of this order has no known outcome.

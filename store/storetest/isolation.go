@@ -119,6 +119,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			}
 			return nil, err
 		},
+		"Briefs": func(t *testing.T, f fixture) (any, error) { return list(f.Briefs(ctx, f.tenant, 0, 10)) },
 		"OrderHeads": func(t *testing.T, f fixture) (any, error) {
 			heads, err := f.OrderHeads(ctx, f.tenant, []int64{1})
 			return len(heads), err
