@@ -54,7 +54,7 @@ type tenantFlags struct {
 	CustomerMaySetPrices bool `env:"ORDERGATE_CUSTOMER_MAY_SET_PRICES" help:"Let keys of role customer set prices and discounts."`
 	CustomerMayConfirm   bool `env:"ORDERGATE_CUSTOMER_MAY_CONFIRM" help:"Let keys of role customer confirm orders."`
 
-	Tenants string `env:"ORDERGATE_TENANTS" placeholder:"FILE" help:"A YAML file of several tenants, instead of the flags above; see docs/operation.md."`
+	Tenants string `env:"ORDERGATE_TENANTS" placeholder:"FILE" help:"A YAML file of several tenants, instead of the flags above; see docs/operations.md."`
 
 	OdooTimeout          time.Duration `env:"ORDERGATE_ODOO_TIMEOUT" default:"20s" help:"The longest that one call to Odoo may take."`
 	OdooConnections      int           `env:"ORDERGATE_ODOO_CONNECTIONS" default:"8" help:"The most calls to one Odoo at a time."`

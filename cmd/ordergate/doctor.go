@@ -23,12 +23,12 @@ func (c doctorCommand) Run(ctx context.Context, term terminal) error {
 	findings := c.databaseFindings(ctx)
 	tenants, err := c.tenants()
 	if err != nil {
-		findings = append(findings, ordersync.Finding{Check: "configuration", Detail: err.Error(), Advice: "See docs/operation.md for the settings."})
+		findings = append(findings, ordersync.Finding{Check: "configuration", Detail: err.Error(), Advice: "See docs/operations.md for the settings."})
 	}
 	for _, t := range tenants {
 		client, err := c.client(t, slog.New(slog.DiscardHandler), nil)
 		if err != nil {
-			findings = append(findings, ordersync.Finding{Check: "configuration", Detail: err.Error(), Advice: "See docs/operation.md for the settings."})
+			findings = append(findings, ordersync.Finding{Check: "configuration", Detail: err.Error(), Advice: "See docs/operations.md for the settings."})
 			continue
 		}
 		for _, f := range ordersync.Diagnose(ctx, client, time.Now) {

@@ -147,7 +147,7 @@ func TestWhatDoesNotExistIsSeen(t *testing.T) {
 
 func TestRulesSayHowUrgentTheyAreAndWhatToDo(t *testing.T) {
 	t.Parallel()
-	guide, err := os.ReadFile(filepath.Join("..", "..", "docs", "operation.md"))
+	guide, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
 	require.NoError(t, err)
 	seen := map[string]bool{}
 	for _, r := range rules(t) {
@@ -159,10 +159,10 @@ func TestRulesSayHowUrgentTheyAreAndWhatToDo(t *testing.T) {
 			require.NoError(t, err, r.Alert)
 		}
 		require.NotEmpty(t, r.Annotations["summary"], r.Alert)
-		require.True(t, strings.HasSuffix(r.Annotations["runbook"], ": docs/operation.md#"+strings.ToLower(r.Alert)), r.Alert)
-		require.Contains(t, string(guide), "\n### "+r.Alert+"\n", "docs/operation.md does not say what to do")
+		require.True(t, strings.HasSuffix(r.Annotations["runbook"], ": docs/operations.md#"+strings.ToLower(r.Alert)), r.Alert)
+		require.Contains(t, string(guide), "\n### "+r.Alert+"\n", "docs/operations.md does not say what to do")
 	}
 	for _, heading := range regexp.MustCompile(`\n### (Ordergate\w+)\n`).FindAllStringSubmatch(string(guide), -1) {
-		require.True(t, seen[heading[1]], "docs/operation.md has advice for %s, which no rule raises", heading[1])
+		require.True(t, seen[heading[1]], "docs/operations.md has advice for %s, which no rule raises", heading[1])
 	}
 }
