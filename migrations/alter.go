@@ -20,6 +20,7 @@ const (
 	intentsStep   int64 = 15
 	documentsStep int64 = 17
 	listingsStep  int64 = 20
+	termsStep     int64 = 21
 )
 
 var goStepNames = map[int64]string{
@@ -30,6 +31,7 @@ var goStepNames = map[int64]string{
 	intentsStep:   "intents_queue",
 	documentsStep: "order_documents",
 	listingsStep:  "order_listings",
+	termsStep:     "order_terms",
 }
 
 // alteration brings a table that exists to its final shape.
@@ -66,6 +68,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			goStepInTx(intentsStep, alterOnSQLite(alterIntents, "sqlite/alter/intents.sql")),
 			goStepInTx(documentsStep, alterOnSQLite(alterDocuments, "sqlite/alter/order_documents.sql")),
 			goStepInTx(listingsStep, alterOnSQLite(alterListings, "sqlite/alter/order_listings.sql")),
+			goStepInTx(termsStep, func(ctx context.Context, tx *sql.Tx) error { return addOrderTerms(ctx, tx, SQLite, allIn(tx)) }),
 		}
 	}
 	return []*goose.Migration{
@@ -84,6 +87,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			return alterDocuments.apply(ctx, db)
 		}),
 		goStep(listingsStep, alterListings.apply),
+		goStep(termsStep, func(ctx context.Context, db *sql.DB) error { return addOrderTerms(ctx, db, MySQL, transactions(db)) }),
 	}
 }
 
@@ -195,9 +199,13 @@ func alterOnSQLite(a alteration, file string) func(context.Context, *sql.Tx) err
 }
 
 func dedupeInTx(ctx context.Context, tx *sql.Tx) error {
-	within := func(ctx context.Context, run func(executor) error) error { return run(tx) }
-	_, err := newDeduper(tx, SQLite, within, time.Now()).run(ctx, nil)
+	_, err := newDeduper(tx, SQLite, allIn(tx), time.Now()).run(ctx, nil)
 	return err
+}
+
+// allIn runs every batch in the one transaction that there is.
+func allIn(tx *sql.Tx) func(context.Context, func(executor) error) error {
+	return func(_ context.Context, run func(executor) error) error { return run(tx) }
 }
 
 func executeFile(ctx context.Context, db executor, file string) error {

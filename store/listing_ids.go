@@ -14,7 +14,7 @@ import (
 const unionParts = 200
 
 // rowsByID is rows for orders that the index does not have in the order of the page: it is asked for the ids of the
-// first of them, and only their rows are read. Tombstones are sorted within the index; partners' orders are merged.
+// first of them, and only their rows are read. Tombstones and what terms leave are sorted; partners' orders are merged.
 func (q selection) rowsByID() ([]listedRow, error) {
 	var found []listedRow
 	for {
@@ -46,6 +46,9 @@ func (q selection) rowsByID() ([]listedRow, error) {
 
 // ids returns the row ids of the first orders, in order.
 func (q selection) ids() (ids []int64, err error) {
+	if q.index == indexTerms {
+		return q.idsByTerm()
+	}
 	if q.inOneRange() {
 		err := inOrder(q.ranged(of(q.partners)).Select("o.id")).Limit(q.limit).Scan(&ids).Error
 		return ids, err

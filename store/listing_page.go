@@ -35,7 +35,9 @@ type selection struct {
 	partners []int64 // whose orders, unless all is set
 	all      bool
 	limit    int
-	index    string // by which the orders are read
+	search   search         // what filter.Query asks for
+	index    string         // by which the orders are read
+	until    order.Position // of the last order that is read; ID 0: to the end
 }
 
 // page reads the first orders that a filter selects, without their lines.
@@ -45,18 +47,29 @@ func (s *Store) page(db *gorm.DB, tenantID int64, f order.Filter, limit int) ([]
 		return nil, err
 	}
 	q := selection{store: s, db: db, tenantID: tenantID, filter: f, partners: partners, all: all, limit: limit}
+	if f.Query != "" {
+		if found, err := q.lookFor(f.Query); !found {
+			return nil, err
+		}
+	}
 	if q.index, err = q.choose(); err != nil {
 		return nil, err
 	}
-	if q.inOneRange() && f.Sync != order.SyncDeleted {
-		return q.rows()
+	switch {
+	case q.index == indexTerms, !q.inOneRange(), f.Sync == order.SyncDeleted:
+		return q.rowsByID()
+	case f.Query != "":
+		return q.walk()
 	}
-	return q.rowsByID()
+	return q.rows()
 }
 
 // candidates are the indexes that know some of the conditions. Those that mostly leave less come first.
 func (q selection) candidates() []string {
 	var indexes []string
+	if q.filter.Query != "" {
+		indexes = append(indexes, indexTerms)
+	}
 	switch {
 	case !q.all && q.filter.Status != "":
 		indexes = append(indexes, indexPartnerStatus)
@@ -79,25 +92,38 @@ func (q selection) candidates() []string {
 // If none does, each of the conditions holds for so many that an order which has all of them is mostly near.
 func (q selection) choose() (string, error) {
 	candidates := q.candidates()
-	best := candidates[0]
-	candidates = candidates[:len(candidates)-1] // all orders are never few
-	if len(candidates) < 2 {
-		return best, nil
-	}
-	for _, few := range fewOrders {
-		for _, q.index = range candidates {
-			var beyond []int64
-			err := q.indexed(q.db.Table(q.store.ordersBy(q.index)), of(q.partners)).Select("o.id").
-				Offset(few).Limit(1).Scan(&beyond).Error
-			if err != nil {
-				return "", err
-			}
-			if len(beyond) == 0 {
-				return q.index, nil
+	searched := candidates[0] == indexTerms
+	known := candidates[:len(candidates)-1] // all orders are never few
+	if len(known) > 1 {
+		for _, few := range fewOrders {
+			for _, q.index = range known {
+				if leaves, err := q.leaves(few); leaves || err != nil {
+					return q.index, err
+				}
 			}
 		}
 	}
-	return best, nil
+	if !searched {
+		return candidates[0], nil
+	}
+	q.index = indexTerms
+	if leaves, err := q.leaves(q.store.search.sorted); leaves || err != nil {
+		return q.index, err
+	}
+	return candidates[1], nil
+}
+
+// leaves reports whether the index leaves no more than so many orders, or terms.
+func (q selection) leaves(few int) (bool, error) {
+	var entries *gorm.DB
+	if q.index == indexTerms {
+		entries, few = q.begun(q.store.terms()), min(few, q.store.search.sorted)
+	} else {
+		entries = q.indexed(q.db.Table(q.store.ordersBy(q.index)), of(q.partners))
+	}
+	var beyond []int64
+	err := entries.Select("erp_order_id").Offset(few).Limit(1).Scan(&beyond).Error
+	return len(beyond) == 0, err
 }
 
 // byPartner reports whether the index has the orders of each partner by themselves.
@@ -153,7 +179,7 @@ func (q selection) narrowed(found *gorm.DB, whose clause.Expr) *gorm.DB {
 		found = found.Where("o.source = ?", f.Source)
 	}
 	if f.Query != "" {
-		found = found.Where("INSTR(o.search_text, ?) > 0", searchText(f.Query))
+		found = found.Where("INSTR(o.search_text, ?) > 0", q.search.Text)
 	}
 	return found
 }
@@ -188,20 +214,23 @@ func (q selection) indexed(found *gorm.DB, whose clause.Expr) *gorm.DB {
 	if !f.To.IsZero() {
 		found = found.Where("o.ordered_at < ?", timestamp(f.To))
 	}
-	return q.after(found)
+	if q.until.ID != 0 {
+		found = q.beyond(found, ">=", q.until)
+	}
+	if f.Before.ID != 0 {
+		found = q.beyond(found, "<", f.Before)
+	}
+	return found
 }
 
-// after begins behind the page before. Any number of orders may have one time, so that the id is part of where the
+// beyond begins behind the page before, or ends. Any number of orders may have one time, so that the id is part of where the
 // index is entered: in the words that the database understands as such.
-func (q selection) after(found *gorm.DB) *gorm.DB {
-	if q.filter.Before.ID == 0 {
-		return found
-	}
-	at, id := timestamp(q.filter.Before.OrderedAt), q.filter.Before.ID
+func (q selection) beyond(found *gorm.DB, side string, p order.Position) *gorm.DB {
+	at := timestamp(p.OrderedAt)
 	if q.store.dialect == migrations.SQLite {
-		return found.Where("(o.ordered_at, o.erp_order_id) < (?, ?)", at, id)
+		return found.Where("(o.ordered_at, o.erp_order_id) "+side+" (?, ?)", at, p.ID)
 	}
-	return found.Where("(o.ordered_at < ? OR (o.ordered_at = ? AND o.erp_order_id < ?))", at, at, id)
+	return found.Where("(o.ordered_at "+side[:1]+" ? OR (o.ordered_at = ? AND o.erp_order_id "+side+" ?))", at, at, p.ID)
 }
 
 // forceIndex holds MySQL and MariaDB to an index that has the rows in the order they are asked for. Left alone, both

@@ -68,7 +68,7 @@ func loadListings(ctx context.Context, m *store.Store) (load, migrate time.Durat
 		return 0, 0, err
 	}
 	migrate = time.Since(begin)
-	for _, table := range []string{"orders", "order_lines", "customers"} {
+	for _, table := range []string{"orders", "order_lines", "customers", "order_terms"} {
 		execute("ANALYZE TABLE %s", table)
 	}
 	return load, migrate, err
