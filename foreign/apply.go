@@ -190,39 +190,21 @@ func (d *Database) planRange(ctx context.Context, r Run) (Run, error) {
 		if r.State != Planning {
 			return nil
 		}
-		l, id := r.layout, r.layout.idColumn()
+		l := r.layout
 		l.Tables[0].Indexed = append(l.Tables[0].Indexed, l.ID) // there is one by now
-		condition, args := "1 = 1", []any{}
-		if r.progress.PlanFrom != nil {
-			from, err := id.value(*r.progress.PlanFrom)
-			if err != nil {
-				return err
-			}
-			condition, args = "t."+quote(l.ID)+" > ?", append(args, from)
-		}
-		var upTo sql.NullString
-		rest := fmt.Sprintf("FROM %s t WHERE %s AND %s", l.root().sql(), l.named("t."), condition)
-		err := d.one(ctx, tx, fmt.Sprintf("SELECT %s %s ORDER BY t.%s LIMIT 1 OFFSET %d", id.text("t."+quote(l.ID)), rest, quote(l.ID), planEntries-1), args, &upTo)
-		if errors.Is(err, sql.ErrNoRows) {
-			err = d.one(ctx, tx, fmt.Sprintf("SELECT %s %s", id.text("MAX(t."+quote(l.ID)+")"), rest), args, &upTo)
-		}
+		ids, err := d.nextIDs(ctx, tx, l, r.progress.PlanFrom, planEntries)
 		if err != nil {
 			return err
 		}
-		if !upTo.Valid {
+		if ids == nil {
 			r.State = Indexing
 			return nil
 		}
-		end, err := id.value(upTo.String)
+		found, err := d.exec(ctx, tx, "INSERT INTO "+r.work()+" (row_key, kept_key) "+l.surplus(r.Options, ids.condition), ids.args...)
 		if err != nil {
 			return err
 		}
-		found, err := d.exec(ctx, tx, "INSERT INTO "+r.work()+" (row_key, kept_key) "+
-			l.surplus(r.Options, condition+" AND t."+quote(l.ID)+" <= ?"), append(args, end)...)
-		if err != nil {
-			return err
-		}
-		r.progress.PlanFrom, r.progress.CleanFrom = &upTo.String, nil
+		r.progress.PlanFrom, r.progress.CleanFrom = &ids.last, nil
 		r.progress.Looked += planEntries
 		r.progress.RoundRows += found
 		r.Counts.Planned += found

@@ -4,7 +4,7 @@
 // It is a package of its own because these tables are not the gateway's: nothing of their schema is known before it was
 // looked at, other programs write to them at the same time, and they may be in another database. MySQL and MariaDB only.
 //
-// Everything is done by the database, a batch of rows at a time: no row passes through this process, whose memory does
-// not grow with the table. A batch is one transaction, which also notes in ordergate_dedupe_runs how far the run is;
-// whatever kills a run, the next call goes on where the last transaction ended.
+// A clean-up is done by the database, a batch of rows at a time: no row passes through this process. A batch is one
+// transaction, which also notes in ordergate_dedupe_runs how far the run is; whatever kills a run, the next call goes on
+// where the last transaction ended. Reading a table takes a page of rows at a time. Memory does not grow with the table.
 package foreign

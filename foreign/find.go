@@ -75,10 +75,9 @@ func (d *Database) Find(ctx context.Context, o Options) (Report, error) {
 }
 
 func (d *Database) fill(ctx context.Context, l layout, o Options, report *Report) error {
-	err := d.one(ctx, d.db, fmt.Sprintf("SELECT COUNT(*), COALESCE(SUM(CASE WHEN %s THEN 0 ELSE 1 END), 0) FROM %s t", l.named("t."), l.root().sql()),
-		nil, &report.Rows, &report.BlankRows)
-	if err != nil {
-		return fmt.Errorf("foreign: counting the rows of %s: %w", l.root(), err)
+	var err error
+	if report.Rows, report.BlankRows, err = d.countRows(ctx, l); err != nil {
+		return err
 	}
 	shared := fmt.Sprintf("SELECT t.%[1]s AS erp_id, COUNT(*) AS n FROM %[2]s t WHERE %[3]s GROUP BY t.%[1]s HAVING COUNT(*) > 1", quote(l.ID), l.root().sql(), l.named("t."))
 	err = d.one(ctx, d.db, "SELECT COUNT(*), COALESCE(SUM(g.n - 1), 0) FROM ("+shared+") g", nil, &report.SharedIDs, &report.SurplusRows)
@@ -95,6 +94,16 @@ func (d *Database) fill(ctx context.Context, l layout, o Options, report *Report
 		report.Children = append(report.Children, child)
 	}
 	return d.sample(ctx, l, o, shared, report)
+}
+
+// countRows counts the rows of the table, and those of them that name no order.
+func (d *Database) countRows(ctx context.Context, l layout) (all, blank int64, err error) {
+	err = d.one(ctx, d.db, fmt.Sprintf("SELECT COUNT(*), COALESCE(SUM(CASE WHEN %s THEN 0 ELSE 1 END), 0) FROM %s t", l.named("t."), l.root().sql()),
+		nil, &all, &blank)
+	if err != nil {
+		return 0, 0, fmt.Errorf("foreign: counting the rows of %s: %w", l.root(), err)
+	}
+	return all, blank, nil
 }
 
 // sample shows the first shared ids, with what decides among their rows.

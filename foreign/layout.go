@@ -69,6 +69,19 @@ func (l layout) triggers() []string {
 
 // look finds out all that a run must know. An *OptionError says why a table cannot be cleaned up.
 func (d *Database) look(ctx context.Context, x executor, o Options) (layout, error) {
+	l, err := d.lookAtTable(ctx, x, o)
+	if err != nil {
+		return layout{}, err
+	}
+	if l.ID == l.Key {
+		return layout{}, optionErrorf("id_column", "%s is the primary key, which no two rows share", l.ID)
+	}
+	err = d.addSteps(ctx, x, &l, o)
+	return l, err
+}
+
+// lookAtTable finds out what must be known of the table itself.
+func (d *Database) lookAtTable(ctx context.Context, x executor, o Options) (layout, error) {
 	root, err := d.inspect(ctx, x, d.schema, o.Table, "table")
 	if err != nil {
 		return layout{}, err
@@ -83,24 +96,25 @@ func (d *Database) look(ctx context.Context, x executor, o Options) (layout, err
 		return layout{}, optionErrorf("id_column", "%s has no column %s that is stored", root, o.IDColumn)
 	case !keyKinds[id.Kind]:
 		return layout{}, optionErrorf("id_column", "%s is a %s; an ERP order id is an integer or a short text", id.Name, id.Kind)
-	case id.Name == l.Key:
-		return layout{}, optionErrorf("id_column", "%s is the primary key, which no two rows share", id.Name)
 	}
 	l.ID = id.Name
-	if err := checkKeep(root, o); err != nil {
-		return layout{}, err
-	}
+	return l, checkKeep(root, o)
+}
+
+// addSteps finds the children of the table.
+func (d *Database) addSteps(ctx context.Context, x executor, l *layout, o Options) error {
+	root := l.root()
 	links, err := d.references(ctx, x, root)
 	if err != nil {
-		return layout{}, err
+		return err
 	}
 	for _, link := range links {
 		if !strings.EqualFold(link.to, l.Key) {
-			return layout{}, optionErrorf("table", "%s.%s points to %s of %s, which is not its primary key; that is not supported",
+			return optionErrorf("table", "%s.%s points to %s of %s, which is not its primary key; that is not supported",
 				link.table, link.column, link.to, root)
 		}
-		if err := d.addStep(ctx, x, &l, link, true, "table"); err != nil {
-			return layout{}, err
+		if err := d.addStep(ctx, x, l, link, true, "table"); err != nil {
+			return err
 		}
 	}
 	for _, child := range o.Children {
@@ -111,11 +125,11 @@ func (d *Database) look(ctx context.Context, x executor, o Options) (layout, err
 		}) {
 			continue // found already
 		}
-		if err := d.addStep(ctx, x, &l, link, false, "children"); err != nil {
-			return layout{}, err
+		if err := d.addStep(ctx, x, l, link, false, "children"); err != nil {
+			return err
 		}
 	}
-	return l, nil
+	return nil
 }
 
 func singleKey(root shape) (string, error) {

@@ -75,11 +75,15 @@ func (l layout) surplus(o Options, condition string) string {
 		from = fmt.Sprintf("(SELECT t.%[1]s AS shared FROM %[2]s t WHERE %[3]s AND %[4]s GROUP BY t.%[1]s HAVING COUNT(*) > 1) d"+
 			" STRAIGHT_JOIN %[2]s t ON t.%[1]s = d.shared WHERE %[3]s", quote(l.ID), l.root().sql(), l.named("t."), condition)
 	}
-	return fmt.Sprintf(`SELECT r.row_key, r.kept_key FROM (
-		SELECT c.row_key, FIRST_VALUE(c.row_key) OVER w AS kept_key, ROW_NUMBER() OVER w AS place
+	return fmt.Sprintf("SELECT r.row_key, r.kept_key FROM (%s) r WHERE r.place > 1", l.ranked(o, l.candidates(o), from, "c.row_key"))
+}
+
+// ranked is a query for columns of the candidates, with the key of the row of the same ERP id that is kept, and the row's
+// place behind it, from 1.
+func (l layout) ranked(o Options, candidates, from, columns string) string {
+	return fmt.Sprintf(`SELECT %s, FIRST_VALUE(c.row_key) OVER w AS kept_key, ROW_NUMBER() OVER w AS place
 		FROM (SELECT %s FROM %s) c
-		WINDOW w AS (PARTITION BY c.erp_id ORDER BY %s)) r
-		WHERE r.place > 1`, l.candidates(o), from, l.order(o))
+		WINDOW w AS (PARTITION BY c.erp_id ORDER BY %s)`, columns, candidates, from, l.order(o))
 }
 
 // A key's value travels through this process only as the end of a range, as text; value is what a statement compares a

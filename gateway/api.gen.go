@@ -168,6 +168,7 @@ func (e HistoryEntrySeverity) Valid() bool {
 
 // Defines values for IntentState.
 const (
+	IntentStateAdopted   IntentState = "adopted"
 	IntentStateCancelled IntentState = "cancelled"
 	IntentStateParked    IntentState = "parked"
 	IntentStatePlaced    IntentState = "placed"
@@ -180,6 +181,8 @@ const (
 // Valid indicates whether the value is a known member of the IntentState enum.
 func (e IntentState) Valid() bool {
 	switch e {
+	case IntentStateAdopted:
+		return true
 	case IntentStateCancelled:
 		return true
 	case IntentStateParked:
@@ -624,7 +627,7 @@ type History struct {
 type HistoryEntry struct {
 	ID int64 `json:"id"`
 
-	// Code `placed`, `appeared`, `status_changed`, `confirm_refused`, `cancel_refused`, `edited`, `deleted` or `restored`; more may come.
+	// Code `placed`, `appeared`, `status_changed`, `confirm_refused`, `cancel_refused`, `edited`, `deleted`, `restored` or `adopted`; more may come.
 	Code     string               `json:"code"`
 	Severity HistoryEntrySeverity `json:"severity"`
 
@@ -657,7 +660,7 @@ type Intent struct {
 	// and the ERP, which works, gives no clear answer to this order; the gateway's operators look at it. `placed`: the
 	// order exists. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
 	// it may be sent again with the same key. `cancelled`: it was called off; no order exists, or it is cancelled in
-	// the ERP.
+	// the ERP. `adopted`: the key is another system's, whose order was in the ERP before the gateway took over.
 	State IntentState `json:"state"`
 
 	// InDoubt An attempt ended without a known outcome; perhaps the order exists.
@@ -698,7 +701,7 @@ type IntentList struct {
 // and the ERP, which works, gives no clear answer to this order; the gateway's operators look at it. `placed`: the
 // order exists. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
 // it may be sent again with the same key. `cancelled`: it was called off; no order exists, or it is cancelled in
-// the ERP.
+// the ERP. `adopted`: the key is another system's, whose order was in the ERP before the gateway took over.
 type IntentState string
 
 // Invoice An invoice or credit note, by rising id. Amounts are positive for both.
@@ -1101,7 +1104,7 @@ type SyncRequest struct {
 
 // SyncResult defines model for SyncResult.
 type SyncResult struct {
-	// Orders Orders of which something new was found.
+	// Orders Orders of which this reading found something new.
 	Orders int64 `json:"orders"`
 
 	// Sync How old an answer from the mirror may be.

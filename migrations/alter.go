@@ -20,7 +20,8 @@ const (
 	intentsStep   int64 = 15
 	documentsStep int64 = 17
 	listingsStep  int64 = 20
-	termsStep     int64 = 21
+	companiesStep int64 = 21
+	termsStep     int64 = 22
 )
 
 var goStepNames = map[int64]string{
@@ -31,17 +32,19 @@ var goStepNames = map[int64]string{
 	intentsStep:   "intents_queue",
 	documentsStep: "order_documents",
 	listingsStep:  "order_listings",
+	companiesStep: "order_companies",
 	termsStep:     "order_terms",
 }
 
 // alteration brings a table that exists to its final shape.
 type alteration struct {
-	table  string
-	column string // added by the ALTER, and so the proof that it was made
-	index  string // is the proof instead, where no column is added
-	fill   string // files, in order: gives NULLs a value, alters, and computes what the new columns hold
-	alter  string
-	after  string
+	table   string
+	column  string // added by the ALTER, and so the proof that it was made
+	index   string // is the proof instead, where no column is added
+	dropped string // an index whose absence is the proof, where nothing is added
+	fill    string // files, in order: gives NULLs a value, alters, and computes what the new columns hold
+	alter   string
+	after   string
 }
 
 var (
@@ -56,6 +59,9 @@ var (
 	alterDocuments = alteration{table: "orders", column: "documents", alter: "mysql/alter/order_documents.sql"}
 	alterDone      = alteration{table: "order_lines", column: "delivered", alter: "mysql/alter/order_lines_done.sql"}
 	alterListings  = alteration{table: "orders", index: "idx_orders_source", alter: "mysql/alter/order_listings.sql"}
+	alterCompanies = alteration{table: "orders", column: "erp_company_id", alter: "mysql/alter/order_companies.sql"}
+	indexCompanies = alteration{table: "orders", index: "idx_orders_company", alter: "mysql/alter/order_companies_index.sql"}
+	dropContacts   = alteration{table: "customers", dropped: "idx_customers_company", alter: "mysql/alter/order_companies_contacts.sql"}
 )
 
 func goSteps(dialect Dialect) []*goose.Migration {
@@ -68,6 +74,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			goStepInTx(intentsStep, alterOnSQLite(alterIntents, "sqlite/alter/intents.sql")),
 			goStepInTx(documentsStep, alterOnSQLite(alterDocuments, "sqlite/alter/order_documents.sql")),
 			goStepInTx(listingsStep, alterOnSQLite(alterListings, "sqlite/alter/order_listings.sql")),
+			goStepInTx(companiesStep, alterOnSQLite(indexCompanies, "sqlite/alter/order_companies.sql")),
 			goStepInTx(termsStep, func(ctx context.Context, tx *sql.Tx) error { return addOrderTerms(ctx, tx, SQLite, allIn(tx)) }),
 		}
 	}
@@ -87,6 +94,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			return alterDocuments.apply(ctx, db)
 		}),
 		goStep(listingsStep, alterListings.apply),
+		goStep(companiesStep, nameCompanies),
 		goStep(termsStep, func(ctx context.Context, db *sql.DB) error { return addOrderTerms(ctx, db, MySQL, transactions(db)) }),
 	}
 }
@@ -138,6 +146,10 @@ func brokenByNewRows(err error) bool {
 func (a alteration) made(ctx context.Context, db executor, dialect Dialect) (bool, error) {
 	if a.index != "" {
 		return indexExists(ctx, db, dialect, a.table, a.index)
+	}
+	if a.dropped != "" {
+		stands, err := indexExists(ctx, db, dialect, a.table, a.dropped)
+		return !stands, err
 	}
 	return columnExists(ctx, db, dialect, a.table, a.column)
 }

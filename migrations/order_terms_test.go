@@ -18,7 +18,7 @@ func TestStandingOrdersGetTheirTerms(t *testing.T) {
 	storetest.Databases(t, func(t *testing.T, dsn func(testing.TB) string) {
 		t.Parallel()
 		const orders = 1203
-		const termsStep = 21
+		const termsStep = 22
 		s := open(t, dsn(t))
 		require.NoError(t, migrations.UpTo(t.Context(), s.DB(), s.Dialect(), termsStep-1, nil))
 		var rows []string

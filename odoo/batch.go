@@ -126,7 +126,7 @@ func (b *batch) place(ctx context.Context, records []*pending) {
 			b.place(ctx, records[:half])
 			b.place(ctx, records[half:])
 			return
-		case e.Outcome == NotSent && !errors.Is(e, errTooLarge):
+		case e.Outcome == NotSent && e.Reason != TooLarge:
 			b.over = e
 		case !repeated && repetitionMayTell(e) && b.client.mayRepeat() && sleep(ctx, repeatPause/2+rand.N(repeatPause)):
 			repeated = true
@@ -209,7 +209,7 @@ func fewerMayPass(e *Error) bool {
 	case Rejected:
 		return e.Reason == BusinessRule
 	case NotSent:
-		return errors.Is(e, errTooLarge)
+		return e.Reason == TooLarge
 	default:
 		return e.Reason == ServerError && !answerLost(e)
 	}

@@ -335,7 +335,7 @@ func TestBatchThatIsTooLargeForAProxy(t *testing.T) {
 	}))
 	results := newClient(t, f.config()).PlaceOrders(t.Context(), newOrders(5))
 	requireMade(t, results, 0)
-	requireError(t, results[0].Err, odoo.NotSent, odoo.Misconfigured)
+	requireError(t, results[0].Err, odoo.NotSent, odoo.TooLarge)
 	require.Equal(t, []int{5, 2, 1, 1, 3, 1, 2}, calls.sizes())
 }
 

@@ -81,7 +81,7 @@ func provesOdooWorks(err error) bool {
 	if errors.As(err, &f) {
 		return !f.withoutDatabase()
 	}
-	return isReason(err, Misconfigured) // a quick refusal by HTTP: waiting would not help, and one request may be to blame
+	return isReason(err, Misconfigured) || isReason(err, TooLarge) // a quick refusal by HTTP: waiting would not help, and one request may be to blame
 }
 
 func saysNothing(err error) bool {

@@ -148,6 +148,9 @@ func (c *Client) BreakerState() string { return c.breaker.state() }
 // as exact as the Date header of HTTP, which is cut to the second.
 func (c *Client) Now() time.Time { return c.wire.erpTime.now() }
 
+// NowIsKnown reports whether there was an answer that Now goes by.
+func (c *Client) NowIsKnown() bool { return c.wire.erpTime.known() }
+
 // Ping logs in if needed and makes the cheapest call that proves that Odoo, its database and the sales application
 // work. It goes through the circuit breaker like any other call: once the breaker's rest is over, a Ping is what tries
 // Odoo again.

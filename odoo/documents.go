@@ -20,11 +20,36 @@ type documentModels struct {
 	invoices   bool
 }
 
-// documentCache remembers the documentModels of a session: another login may find another Odoo.
+// documentCache remembers the documentModels of a session, for a while: another login may find another Odoo, and its
+// administrators install applications and change rights.
 type documentCache struct {
 	mu     sync.Mutex
 	of     *session
 	models documentModels
+	asked  time.Time
+}
+
+const documentModelsLast = 10 * time.Minute
+
+// withDocuments does work that reads documents. If the gateway's user has lost the right to read some since that was asked,
+// it is done once more without those: nothing else must wait for that right.
+func (c *Client) withDocuments(ctx context.Context, work func(documentModels) error) error {
+	models, err := c.documentModels(ctx)
+	if err != nil {
+		return err
+	}
+	err = work(models)
+	if !isReason(err, AccessRights) {
+		return err
+	}
+	c.documents.mu.Lock()
+	c.documents.of = nil
+	c.documents.mu.Unlock()
+	now, askErr := c.documentModels(ctx)
+	if askErr != nil || now == models {
+		return err
+	}
+	return work(now)
 }
 
 // documentModels asks which documents orders can have.
@@ -34,7 +59,8 @@ func (c *Client) documentModels(ctx context.Context) (documentModels, error) {
 		return documentModels{}, err
 	}
 	c.documents.mu.Lock()
-	known, models := c.documents.of == s, c.documents.models
+	age := c.wire.clock().Sub(c.documents.asked)
+	known, models := c.documents.of == s && age >= 0 && age < documentModelsLast, c.documents.models
 	c.documents.mu.Unlock()
 	if known {
 		return models, nil
@@ -63,7 +89,7 @@ func (c *Client) documentModels(ctx context.Context) (documentModels, error) {
 	}
 	c.documents.mu.Lock()
 	defer c.documents.mu.Unlock()
-	c.documents.of, c.documents.models = s, models
+	c.documents.of, c.documents.models, c.documents.asked = s, models, c.wire.clock()
 	return models, nil
 }
 
@@ -108,20 +134,21 @@ func (c *Client) addDocuments(ctx context.Context, snapshots []order.Snapshot) e
 	if len(byID) == 0 {
 		return nil
 	}
-	models, err := c.documentModels(ctx)
-	if err != nil {
-		return err
-	}
 	ids := slices.Sorted(maps.Keys(byID))
-	if models.deliveries {
-		if err := c.addDeliveries(ctx, models, ids, byID); err != nil {
-			return err
+	return c.withDocuments(ctx, func(models documentModels) error {
+		for _, s := range byID {
+			s.Deliveries, s.Invoices, s.DocumentsWriteDate = nil, nil, time.Time{}
 		}
-	}
-	if models.invoices {
-		return c.addInvoices(ctx, ids, byID)
-	}
-	return nil
+		if models.deliveries {
+			if err := c.addDeliveries(ctx, models, ids, byID); err != nil {
+				return err
+			}
+		}
+		if models.invoices {
+			return c.addInvoices(ctx, ids, byID)
+		}
+		return nil
+	})
 }
 
 func (c *Client) addDeliveries(ctx context.Context, models documentModels, ids []int64, byID map[int64]*order.Snapshot) error {
@@ -256,11 +283,18 @@ func (c *Client) invoicesOf(ctx context.Context, ids []int64) (map[int64][]int64
 }
 
 // DeliveryHeads lists deliveries written since, of orders; none where Odoo has no deliveries.
-func (c *Client) DeliveryHeads(ctx context.Context, page Page) ([]DocumentHead, error) {
-	models, err := c.documentModels(ctx)
-	if err != nil || !models.deliveries {
-		return nil, err
-	}
+func (c *Client) DeliveryHeads(ctx context.Context, page Page) (heads []DocumentHead, err error) {
+	err = c.withDocuments(ctx, func(models documentModels) (err error) {
+		heads = nil
+		if models.deliveries {
+			heads, err = c.deliveryHeads(ctx, page)
+		}
+		return err
+	})
+	return heads, err
+}
+
+func (c *Client) deliveryHeads(ctx context.Context, page Page) ([]DocumentHead, error) {
 	list, _, err := c.searchRead(ctx, query{model: "stock.picking",
 		domain: append(pageDomain(page, writtenSince), condition("sale_id", "!=", false)),
 		fields: []string{"sale_id", "write_date"}, limit: page.Limit})
@@ -276,11 +310,18 @@ func (c *Client) DeliveryHeads(ctx context.Context, page Page) ([]DocumentHead, 
 
 // InvoiceHeads lists invoices and credit notes written since, with the orders that they are for; none where Odoo has no
 // invoices. Those of no order are listed too, because a page that is not full is the last one.
-func (c *Client) InvoiceHeads(ctx context.Context, page Page) ([]DocumentHead, error) {
-	models, err := c.documentModels(ctx)
-	if err != nil || !models.invoices {
-		return nil, err
-	}
+func (c *Client) InvoiceHeads(ctx context.Context, page Page) (heads []DocumentHead, err error) {
+	err = c.withDocuments(ctx, func(models documentModels) (err error) {
+		heads = nil
+		if models.invoices {
+			heads, err = c.invoiceHeads(ctx, page)
+		}
+		return err
+	})
+	return heads, err
+}
+
+func (c *Client) invoiceHeads(ctx context.Context, page Page) ([]DocumentHead, error) {
 	list, _, err := c.searchRead(ctx, query{model: "account.move",
 		domain: append(pageDomain(page, writtenSince), condition("move_type", "in", []any{"out_invoice", "out_refund"})),
 		fields: []string{"write_date"}, limit: page.Limit})

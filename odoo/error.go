@@ -30,6 +30,7 @@ const (
 	ServerError    Reason = "server_error"    // HTTP 5xx, or fault 1: an error inside Odoo
 	BadAnswer      Reason = "bad_answer"      // not XML-RPC, too large, too deep, or not what the method returns
 	Misconfigured  Reason = "misconfigured"   // HTTP 4xx: the address is not an Odoo
+	TooLarge       Reason = "too_large"       // HTTP 413: a proxy takes no calls of this size
 	Cancelled      Reason = "cancelled"       // the caller's context was cancelled
 )
 

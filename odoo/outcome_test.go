@@ -34,7 +34,7 @@ func TestOutcome(t *testing.T) {
 		"status 499":      {status(499), odoo.Unknown, odoo.ServerError, "499"},
 		"status 400":      {status(400), odoo.NotSent, odoo.Misconfigured, "400"},
 		"status 404":      {status(404), odoo.NotSent, odoo.Misconfigured, "404"},
-		"status 413":      {status(413), odoo.NotSent, odoo.Misconfigured, "413"},
+		"status 413":      {status(413), odoo.NotSent, odoo.TooLarge, "413"},
 		"status 204":      {status(204), odoo.Unknown, odoo.BadAnswer, ""},
 		"HTML":            {html, odoo.Unknown, odoo.BadAnswer, ""},
 		"HTML as XML":     {raw("<!DOCTYPE html><html></html>"), odoo.Unknown, odoo.BadAnswer, ""},

@@ -36,8 +36,6 @@ type answer struct {
 var (
 	// errHTTPStatus marks the failures that are an HTTP status of 5xx.
 	errHTTPStatus = errors.New("HTTP status")
-	// errTooLarge marks the refusals of a call for its size, which come from proxies.
-	errTooLarge = errors.New("the call is too large")
 	// errImpatient marks the timeouts of callers that gave Odoo little time.
 	errImpatient = errors.New("the caller's deadline came early")
 )
@@ -173,7 +171,7 @@ func checkStatus(status int) error {
 			Message: fmt.Sprintf("Odoo, or a proxy before it, answered with HTTP status %d", status),
 			Cause:   fmt.Errorf("%w %d", errHTTPStatus, status)}
 	case status == http.StatusRequestEntityTooLarge:
-		return notSent(Misconfigured, "a proxy before Odoo takes no calls of this size (HTTP status 413)", errTooLarge)
+		return notSent(TooLarge, "a proxy before Odoo takes no calls of this size (HTTP status 413)", nil)
 	case status >= 300:
 		return notSent(Misconfigured, fmt.Sprintf("the address of Odoo answered with HTTP status %d: it is not the address of an Odoo", status), nil)
 	}
@@ -198,22 +196,31 @@ func contextReason(ctx context.Context) Reason {
 // erpTime carries the ERP's clock on between answers. Between two readings of the local clock it counts what Sub says,
 // which is monotonic: that somebody sets the local clock does not move it.
 type erpTime struct {
-	clock   func() time.Time
-	mu      sync.Mutex
-	date    time.Time // the Date of the last answer; zero before any
-	learned time.Time // when it came, by the local clock
+	clock    func() time.Time
+	mu       sync.Mutex
+	answered bool      // at least once
+	date     time.Time // the Date of the last answer; zero before any
+	learned  time.Time // when it came, by the local clock
 }
 
 // learn takes over a Date header and returns it, or zero if it is not one.
 func (t *erpTime) learn(header string) time.Time {
 	date, err := http.ParseTime(header)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.answered = true
 	if err != nil {
 		return time.Time{}
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.date, t.learned = date.UTC(), t.clock()
 	return t.date
+}
+
+// known reports whether now is not a guess. To a server whose answers have no Date the local clock is as good as any.
+func (t *erpTime) known() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.answered
 }
 
 func (t *erpTime) now() time.Time {

@@ -21,6 +21,7 @@ const (
 	HistoryEdited         = "edited"          // the order is no longer, or again, as its caller sent it
 	HistoryDeleted        = "deleted"         // the ERP no longer has it
 	HistoryRestored       = "restored"        // it was marked deleted, and the ERP has it
+	HistoryAdopted        = "adopted"         // another system's table says who placed it
 )
 
 // HistoryEntry is one line of an order's append-only history.
@@ -32,6 +33,6 @@ type HistoryEntry struct {
 	From       Status // the status before; empty where there was none
 	To         Status // the status after; empty where the entry is not about one
 	Detail     string // plain text for people; may be empty
-	RecordedBy string // the API key's name, or "sync" or "resolver"
+	RecordedBy string // the API key's name, or "sync", "resolver" or "adopt"
 	RecordedAt time.Time
 }

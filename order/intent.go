@@ -17,14 +17,15 @@ const (
 	Rejected  IntentState = "rejected"  // the ERP refuses this order for good; none exists
 	Refused   IntentState = "refused"   // not accepted; the ERP was not asked, and no order exists; may be tried again
 	CalledOff IntentState = "cancelled" // called off; no order exists, or it is cancelled in the ERP
+	Adopted   IntentState = "adopted"   // another system's key, whose order the ERP had already; what was sent is not known
 )
 
 // IntentStates are all of them.
-var IntentStates = []IntentState{Queued, Sending, Parked, Placed, Rejected, Refused, CalledOff}
+var IntentStates = []IntentState{Queued, Sending, Parked, Placed, Rejected, Refused, CalledOff, Adopted}
 
 // Final reports whether nothing happens to the intent any more of the gateway's own accord.
 func (s IntentState) Final() bool {
-	return s == Placed || s == Rejected || s == Refused || s == CalledOff
+	return s == Placed || s == Rejected || s == Refused || s == CalledOff || s == Adopted
 }
 
 // Intent is the durable record of one wish to place an order.
@@ -33,7 +34,7 @@ type Intent struct {
 	TenantID    int64
 	Source      string
 	Key         string
-	Fingerprint string
+	Fingerprint string // of the request; empty for Adopted
 	State       IntentState
 	Request     Request
 	Plan        Plan
@@ -58,7 +59,7 @@ type Intent struct {
 	NextAttemptAt time.Time
 
 	ERPOrderID int64  // once known
-	Result     *Order // once placed: the order as it was answered, for replays
+	Result     *Order // once placed: the order as it was answered, for replays; nil for Adopted
 	Failure    *Error // once rejected, refused or cancelled; while in doubt, why
 
 	CreatedAt time.Time

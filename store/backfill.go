@@ -40,11 +40,17 @@ func (s *Store) Backfill(ctx context.Context, tenantID int64) (Backfill, error) 
 	return Backfill{Since: timeOf(row.Since), AfterID: row.AfterID, Orders: row.Orders, ERPBegan: row.ERPBegan.UTC()}, nil
 }
 
-// SaveBackfill notes how far a full read has come.
-func (s *Store) SaveBackfill(ctx context.Context, tenantID int64, b Backfill) error {
+// SaveBackfill notes how far a full read has come. False, and nothing is noted, unless holder has the lease of full reads: one
+// that was halted must not bring back what another has gone on with, or ended.
+func (s *Store) SaveBackfill(ctx context.Context, tenantID int64, holder string, b Backfill) (saved bool, err error) {
 	row := backfillRow{TenantID: tenantID, Since: nullTime(b.Since), AfterID: b.AfterID, Orders: b.Orders,
 		ERPBegan: timestamp(b.ERPBegan), UpdatedAt: s.now()}
-	return s.insertRace(ctx, "save", "sync_backfills", keyPrimary, func(tx *gorm.DB) error {
+	err = s.insertRace(ctx, "save", "sync_backfills", keyPrimary, func(tx *gorm.DB) error {
+		saved = false
+		if held, err := s.holds(tx, tenantID, FullSync, holder); err != nil || !held {
+			return err
+		}
+		saved = true
 		update := tx.Model(&backfillRow{}).Where("tenant_id = ?", tenantID).
 			Select("since", "after_id", "orders", "erp_began", "updated_at").Updates(row)
 		if update.Error != nil || update.RowsAffected > 0 {
@@ -52,11 +58,18 @@ func (s *Store) SaveBackfill(ctx context.Context, tenantID int64, b Backfill) er
 		}
 		return tx.Create(&row).Error
 	})
+	return saved, err
 }
 
-// EndBackfill forgets a full read.
-func (s *Store) EndBackfill(ctx context.Context, tenantID int64) error {
-	return s.transaction(ctx, "end", "sync_backfills", func(tx *gorm.DB) error {
+// EndBackfill forgets a full read. False, and it is kept, unless holder has the lease of full reads.
+func (s *Store) EndBackfill(ctx context.Context, tenantID int64, holder string) (ended bool, err error) {
+	err = s.transaction(ctx, "end", "sync_backfills", func(tx *gorm.DB) error {
+		ended = false
+		if held, err := s.holds(tx, tenantID, FullSync, holder); err != nil || !held {
+			return err
+		}
+		ended = true
 		return tx.Where("tenant_id = ?", tenantID).Delete(&backfillRow{}).Error
 	})
+	return ended, err
 }

@@ -49,9 +49,7 @@ func (s *Store) AdvanceCursor(ctx context.Context, tenantID int64, model string,
 	err = s.insertRace(ctx, "save", "sync_cursors", keyPrimary, func(tx *gorm.DB) error {
 		advanced = false
 		if holder != "" {
-			var lease syncLeaseRow
-			err := takeIfAny(s.forUpdate(tx).Where("tenant_id = ? AND name = ? AND holder = ?", tenantID, BackgroundSync, holder), &lease)
-			if err != nil || lease.Holder == "" {
+			if held, err := s.holds(tx, tenantID, BackgroundSync, holder); err != nil || !held {
 				return err
 			}
 		}

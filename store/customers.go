@@ -57,15 +57,17 @@ func (r customerRow) merge(c order.Customer) customerRow {
 }
 
 // UpsertCustomers stores what the ERP says of partners; a Ref that the mirror holds is kept where c.Ref is empty, and an
-// older state never replaces a newer one. ErrExists if a ref belongs to another partner of the tenant: then the batch
-// that it is in was not stored.
+// older state never replaces a newer one. The orders of a customer that moves to another company go with it. ErrExists if a
+// ref belongs to another partner of the tenant: then the batch that it is in was not stored.
 func (s *Store) UpsertCustomers(ctx context.Context, tenantID int64, customers []order.Customer) error {
 	sorted := slices.SortedStableFunc(slices.Values(customers), func(a, b order.Customer) int {
 		return cmp.Compare(a.ERPPartnerID, b.ERPPartnerID)
 	})
 	for batch := range slices.Chunk(sorted, catalogueBatch) {
-		err := s.insertRace(ctx, "upsert", "customers", keyCustomerPartner, func(tx *gorm.DB) error {
-			return s.upsertCustomers(tx, tenantID, batch)
+		err := inHalves(batch, func(some []order.Customer) error {
+			return s.insertRace(ctx, "upsert", "customers", keyCustomerPartner, func(tx *gorm.DB) error {
+				return s.upsertCustomers(tx, tenantID, some)
+			})
 		})
 		if err != nil {
 			return err
@@ -99,6 +101,16 @@ func (s *Store) upsertCustomers(tx *gorm.DB, tenantID int64, batch []order.Custo
 		after[c.ERPPartnerID] = row.merge(c)
 	}
 
+	moves := map[int64]int64{}
+	for id, row := range after {
+		if company := row.company(); company != cmp.Or(before[id].ERPCompanyID, id) {
+			moves[id] = company
+		}
+	}
+	if err := s.limitMoves(tx, tenantID, moves); err != nil {
+		return err
+	}
+
 	var created []customerRow
 	for _, id := range slices.Compact(ids) {
 		row := after[id]
@@ -115,10 +127,12 @@ func (s *Store) upsertCustomers(tx *gorm.DB, tenantID int64, batch []order.Custo
 			}
 		}
 	}
-	if len(created) == 0 {
-		return nil
+	if len(created) > 0 {
+		if err := tx.CreateInBatches(&created, insertRows).Error; err != nil {
+			return err
+		}
 	}
-	return tx.CreateInBatches(&created, insertRows).Error
+	return s.moveOrders(tx, tenantID, moves)
 }
 
 // CustomerByRef returns the customer that the portal calls ref. NotFound, code customer_not_found, if there is none.
@@ -190,9 +204,20 @@ func searched(db *gorm.DB, f order.CatalogueFilter) *gorm.DB {
 	return q
 }
 
-// ForgetCustomers drops customers that the ERP no longer has, refs included: those are free for another partner.
+// ForgetCustomers drops customers that the ERP no longer has, refs included: those are free for another partner. Their
+// orders are no company's then.
 func (s *Store) ForgetCustomers(ctx context.Context, tenantID int64, partnerIDs []int64) error {
-	return s.transaction(ctx, "forget", "customers", func(tx *gorm.DB) error {
-		return tx.Where("tenant_id = ? AND erp_partner_id IN ?", tenantID, partnerIDs).Delete(&customerRow{}).Error
-	})
+	for _, id := range partnerIDs {
+		err := s.transaction(ctx, "forget", "customers", func(tx *gorm.DB) error {
+			err := tx.Where("tenant_id = ? AND erp_partner_id = ?", tenantID, id).Delete(&customerRow{}).Error
+			if err != nil {
+				return err
+			}
+			return s.settleOrders(tx, tenantID, id)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,11 @@ const (
 	dialTimeout = 5 * time.Second
 	ioTimeout   = 30 * time.Second
 )
+
+// quietTimeout is how long a session may say nothing before the server ends it, in whole seconds. It counts between the
+// statements of a transaction: a process that is halted there, or whose machine vanishes, would keep its locks from all
+// others for as long as the server believes in it, which is hours. The pool gives up idle connections well before.
+const quietTimeout = 8 * time.Second
 
 // errBadDSN shows what a DSN looks like instead of what was given: that may hold a password.
 var errBadDSN = errors.New("store: the database must be sqlite:FILE or mysql://user:password@host:port/database" +
@@ -40,6 +46,7 @@ func openPool(dsn string, logger *slog.Logger) (*sql.DB, migrations.Dialect, err
 		if err != nil {
 			return nil, "", err
 		}
+		config.Params["wait_timeout"] = strconv.Itoa(int(quietTimeout.Seconds()))
 		config.Logger = driverLog{logger}
 		connector, err := mysql.NewConnector(config)
 		if err != nil {

@@ -11,10 +11,10 @@ import (
 )
 
 // ClaimIntents takes up those of the intents that nobody carries: they go to Sending under the lease, and an attempt is
-// counted. Claimable are: Refused, which begins anew; Queued and Sending whose lease is free, over, or further in the
+// counted. Claimable are: Refused that lease.Anew names; Queued and Sending whose lease is free, over, or further in the
 // future than leases last; Queued that a token of lease.Held holds. One in Sending whose token was left behind means
-// that a process died while the ERP may have been at work: its UnknownAt becomes lease.ERPNow. It returns what the lease
-// holds of them then, by rising id: after ErrUnknown the same call again finds what was claimed.
+// that a process died while the ERP may have been at work: its UnknownAt becomes lease.ERPNow, if that is later. It returns
+// what the lease holds of them then, by rising id: after ErrUnknown the same call again finds what was claimed.
 func (s *Store) ClaimIntents(ctx context.Context, tenantID int64, ids []int64, lease Lease) ([]order.Intent, error) {
 	if err := lease.check(); err != nil {
 		return nil, classify("claim", "intents", err, beforeCommit)
@@ -36,10 +36,15 @@ func (s *Store) ClaimIntents(ctx context.Context, tenantID int64, ids []int64, l
 
 func (s *Store) claim(tx *gorm.DB, tenantID int64, ids []int64, lease Lease) ([]order.Intent, error) {
 	refused, queued, sending := string(order.Refused), string(order.Queued), string(order.Sending)
+	abandoned, erpNow := []string{queued, sending}, lease.ERPNow
+	if erpNow.IsZero() {
+		abandoned, erpNow = []string{queued}, lease.Now // which dates nothing, and is a time to every database
+	}
 	// MySQL assigns from left to right, and later expressions see the new values: state and lease_token come last.
 	update := tx.Exec(`
 		UPDATE intents`+s.forceIndex(keyPrimary)+` SET
-			unknown_at = CASE WHEN state = ? THEN NULL WHEN state = ? AND lease_token <> '' THEN ? ELSE unknown_at END,
+			unknown_at = CASE WHEN state = ? THEN NULL
+				WHEN state = ? AND lease_token <> '' AND (unknown_at IS NULL OR unknown_at < ?) THEN ? ELSE unknown_at END,
 			failure = CASE WHEN state = ? THEN NULL ELSE failure END,
 			acknowledged = CASE WHEN state = ? THEN 0 ELSE acknowledged END,
 			cancel_requested_at = CASE WHEN state = ? THEN NULL ELSE cancel_requested_at END,
@@ -50,10 +55,10 @@ func (s *Store) claim(tx *gorm.DB, tenantID int64, ids []int64, lease Lease) ([]
 			lease_token = ?,
 			state = ?
 		WHERE tenant_id = ? AND id IN ?
-			AND (state = ? OR (state IN ? AND ?) OR (state = ? AND lease_token IN ?))`,
-		refused, sending, timestamp(lease.ERPNow), refused, refused, refused, refused,
+			AND ((state = ? AND id IN ?) OR (state IN ? AND ?) OR (state = ? AND lease_token IN ?))`,
+		refused, sending, timestamp(erpNow), timestamp(erpNow), refused, refused, refused, refused,
 		s.now(), timestamp(lease.Until), lease.Token, sending,
-		tenantID, ids, refused, []string{queued, sending}, uncarried(lease.Now), queued, lease.Held)
+		tenantID, ids, refused, lease.Anew, abandoned, uncarried(lease.Now), queued, lease.Held)
 	if update.Error != nil {
 		return nil, update.Error
 	}
@@ -100,13 +105,15 @@ func (s *Store) DueIntents(ctx context.Context, tenantID int64, now time.Time, l
 	return ids, err
 }
 
-// RenewLeases prolongs the leases of those tokens that still hold one.
-func (s *Store) RenewLeases(ctx context.Context, tenantID int64, tokens []string, until time.Time) error {
+// RenewLeases prolongs the leases of those tokens that still hold one, and returns these tokens.
+func (s *Store) RenewLeases(ctx context.Context, tenantID int64, tokens []string, until time.Time) (renewed []string, err error) {
 	// MySQL looks into the index for as many values of a list as this, and for more of them guesses, and reads it all.
 	const lookups = 100
 	tokens = slices.DeleteFunc(slices.Clone(tokens), func(token string) bool { return token == "" }) // that is a free lease
 	for chunk := range slices.Chunk(tokens, lookups) {
+		var held []string
 		err := s.transaction(ctx, "renew", "intents", func(tx *gorm.DB) error {
+			held = nil
 			// Looked up first: an UPDATE by token would lock the index before the row, and all others lock the row first.
 			var ids []int64
 			err := tx.Table("intents"+s.forceIndex(indexIntentLease)).
@@ -115,15 +122,23 @@ func (s *Store) RenewLeases(ctx context.Context, tenantID int64, tokens []string
 			if err != nil || len(ids) == 0 {
 				return err
 			}
+			err = s.forUpdate(tx).Table("intents"+s.forceIndex(keyPrimary)).
+				Where("tenant_id = ? AND id IN ? AND lease_token IN ?", tenantID, ids, chunk).
+				Order("id").Pluck("lease_token", &held).Error
+			if err != nil || len(held) == 0 {
+				return err
+			}
 			return tx.Exec("UPDATE intents"+s.forceIndex(keyPrimary)+" SET lease_until = ?"+
 				" WHERE tenant_id = ? AND id IN ? AND lease_token IN ?",
-				timestamp(until), tenantID, ids, chunk).Error
+				timestamp(until), tenantID, ids, held).Error
 		})
 		if err != nil {
-			return err
+			return renewed, err
 		}
+		renewed = append(renewed, held...)
 	}
-	return nil
+	slices.Sort(renewed)
+	return slices.Compact(renewed), nil
 }
 
 // heldBy selects and locks those of the intents that token holds, by rising id.

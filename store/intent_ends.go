@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -112,15 +113,33 @@ func (s *Store) endWaiting(
 	return s.changeIntent(ctx, operation, tenantID, id, changes, where)
 }
 
-// RequestCancel notes on an intent in Sending or Parked that it was called off at a time, if nobody noted that before, and
-// makes it due at once, in Sending. False if it is in another state.
-func (s *Store) RequestCancel(ctx context.Context, tenantID, id int64, at time.Time) (bool, error) {
-	return s.changeIntent(ctx, "cancel", tenantID, id, map[string]any{
-		"state":               string(order.Sending),
-		"cancel_requested_at": gorm.Expr("COALESCE(cancel_requested_at, ?)", timestamp(at)),
-		"next_attempt_at":     nullTime(at),
-		"updated_at":          s.now(),
-	}, inDoubt)
+// RequestCancel notes on an intent in Sending or Parked, which nobody carries, that it was called off at a time, if nobody
+// noted that before, and makes it due at once, in Sending. A lease that was left behind is taken away, so that whoever comes
+// back to it cannot close the intent without knowing of this; what it held is in doubt from erpNow on. False if it is in
+// another state, or somebody carries it, or, where erpNow is zero because it is not known, a lease was left behind.
+func (s *Store) RequestCancel(ctx context.Context, tenantID, id int64, at, erpNow time.Time) (bool, error) {
+	requested, dated := false, cmp.Or(erpNow, at)
+	err := s.transaction(ctx, "cancel", "intents", func(tx *gorm.DB) error {
+		// MySQL assigns from left to right, and later expressions see the new values: lease_token and state come last.
+		update := tx.Exec(`
+			UPDATE intents`+s.forceIndex(keyPrimary)+` SET
+				unknown_at = CASE WHEN lease_token <> '' AND (unknown_at IS NULL OR unknown_at < ?) THEN ? ELSE unknown_at END,
+				cancel_requested_at = COALESCE(cancel_requested_at, ?),
+				next_attempt_at = ?,
+				updated_at = ?,
+				lease_until = NULL,
+				lease_token = '',
+				state = ?
+			WHERE tenant_id = ? AND id = ? AND state IN ? AND ? AND (lease_token = '' OR ?)`,
+			timestamp(dated), timestamp(dated), timestamp(at), timestamp(at), s.now(), string(order.Sending),
+			tenantID, id, stateNames(order.Sending, order.Parked), uncarried(at), !erpNow.IsZero())
+		requested = update.RowsAffected > 0
+		return update.Error
+	})
+	if err != nil {
+		return false, err
+	}
+	return requested, nil
 }
 
 // RetryIntent makes an intent in Parked or Sending due at once, in Sending, its strikes forgotten. False if it is in
@@ -131,11 +150,7 @@ func (s *Store) RetryIntent(ctx context.Context, tenantID, id int64, at time.Tim
 		"strikes":         0,
 		"next_attempt_at": nullTime(at),
 		"updated_at":      s.now(),
-	}, inDoubt)
-}
-
-func inDoubt(q *gorm.DB) *gorm.DB {
-	return q.Where("state IN ?", stateNames(order.Sending, order.Parked))
+	}, func(q *gorm.DB) *gorm.DB { return q.Where("state IN ?", stateNames(order.Sending, order.Parked)) })
 }
 
 // changeIntent changes one intent, and reports whether it was there in the state that where asks for.
@@ -204,13 +219,13 @@ func (s *Store) SavePlans(
 }
 
 // PurgeIntents deletes up to limit intents that ended before a time: Placed, Rejected, Refused, CalledOff. It returns how
-// many those were.
+// many those were. Those in Adopted stay: nothing in the ERP tells of their keys.
 func (s *Store) PurgeIntents(ctx context.Context, tenantID int64, before time.Time, limit int) (int, error) {
 	var purged int64
 	err := s.transaction(ctx, "purge", "intents", func(tx *gorm.DB) error {
 		purged = 0
 		for _, state := range order.IntentStates {
-			if !state.Final() || purged >= int64(limit) {
+			if !state.Final() || state == order.Adopted || purged >= int64(limit) {
 				continue
 			}
 			ended := func(q *gorm.DB) *gorm.DB {

@@ -22,21 +22,25 @@ const (
 // last, and this, was written by a wrong clock.
 const ClockSlack = 30 * time.Second
 
-// Lease is what a claim takes. Token, Until and ERPNow must be set; each claim needs a token of its own.
+// Lease is what a claim takes. Token and Until must be set; each claim needs a token of its own.
 type Lease struct {
 	Token string
 	Now   time.Time // by the clock of this process
 	Until time.Time
-	// ERPNow is the ERP's clock: the UnknownAt of what a crash left behind.
+	// ERPNow is the ERP's clock: the UnknownAt of what a crash left behind. Zero while it is not known: nothing in Sending is
+	// claimed then, because its doubt could not be dated.
 	ERPNow time.Time
 	// Held are tokens of this process under which intents are queued.
 	Held []string
+	// Anew are intents that begin anew if they are in Refused. Another process may have refused what is queued here, and
+	// have said so.
+	Anew []int64
 }
 
-// check refuses a lease that could not be told from a free one, would never be over, or could not date a doubt.
+// check refuses a lease that could not be told from a free one, or would never be over.
 func (l Lease) check() error {
-	if l.Token == "" || l.Until.IsZero() || l.ERPNow.IsZero() {
-		return errors.New("a lease needs a token, an end and the time of the ERP")
+	if l.Token == "" || l.Until.IsZero() {
+		return errors.New("a lease needs a token and an end")
 	}
 	return nil
 }

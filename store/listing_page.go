@@ -2,29 +2,36 @@ package store
 
 import (
 	"cmp"
-	"slices"
+	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"ordergate/migrations"
 	"ordergate/order"
 )
 
-// The indexes that have the orders of a listing in its order. All but the last have the tombstones behind the other
-// orders, in the order in which they were found.
-const (
-	indexListing       = "idx_orders_listing"
-	indexPartner       = "idx_orders_partner"
-	indexStatus        = "idx_orders_status"
-	indexPartnerStatus = "idx_orders_partner_status"
-	indexSource        = "idx_orders_source"
-	indexEdited        = "idx_orders_edited"
+// listingIndex is an index that has the orders of a listing in its order, with the conditions that it knows by its first
+// columns.
+type listingIndex struct {
+	name                                     string
+	partner, company, status, source, edited bool
+}
+
+// All but that of edits have the tombstones behind the other orders, in the order in which they were found.
+var (
+	indexListing       = listingIndex{name: "idx_orders_listing"}
+	indexPartner       = listingIndex{name: "idx_orders_partner", partner: true}
+	indexPartnerStatus = listingIndex{name: "idx_orders_partner_status", partner: true, status: true}
+	indexCompany       = listingIndex{name: "idx_orders_company", company: true}
+	indexCompanyStatus = listingIndex{name: "idx_orders_company_status", company: true, status: true}
+	indexStatus        = listingIndex{name: "idx_orders_status", status: true}
+	indexSource        = listingIndex{name: "idx_orders_source", source: true}
+	indexSourceStatus  = listingIndex{name: "idx_orders_source_status", source: true, status: true}
+	indexEdited        = listingIndex{name: "idx_orders_edited", edited: true}
 )
 
-// fewOrders is how far an index is looked into, and then farther, to learn whether what it leaves is short enough to be
-// looked through for the conditions that it does not know.
-var fewOrders = []int{500, 2000}
+// fewOrders is how far an index is looked into to learn how sparsely the orders lie in it.
+const fewOrders = 500
 
 // selection is what a page of a listing is of, and how much of it is wanted.
 type selection struct {
@@ -32,112 +39,128 @@ type selection struct {
 	db       *gorm.DB
 	tenantID int64
 	filter   order.Filter
-	partners []int64 // whose orders, unless all is set
-	all      bool
+	partner  int64 // whose orders; 0: any customer's
 	limit    int
 	search   search         // what filter.Query asks for
-	index    string         // by which the orders are read
+	index    listingIndex   // by which the orders are read
 	until    order.Position // of the last order that is read; ID 0: to the end
 }
 
 // page reads the first orders that a filter selects, without their lines.
 func (s *Store) page(db *gorm.DB, tenantID int64, f order.Filter, limit int) ([]listedRow, error) {
-	partners, all, err := visiblePartners(db, tenantID, f)
-	if err != nil || (!all && len(partners) == 0) {
+	q := selection{store: s, db: db, tenantID: tenantID, filter: f, limit: limit}
+	somebody, err := q.resolveCustomer()
+	if err != nil || !somebody {
 		return nil, err
 	}
-	q := selection{store: s, db: db, tenantID: tenantID, filter: f, partners: partners, all: all, limit: limit}
 	if f.Query != "" {
-		if found, err := q.lookFor(f.Query); !found {
-			return nil, err
-		}
+		return q.found()
 	}
 	if q.index, err = q.choose(); err != nil {
 		return nil, err
 	}
+	return q.read()
+}
+
+// resolveCustomer sets whose orders are selected. False if they are nobody's: there is no such customer, or it is none of
+// the company's.
+func (q *selection) resolveCustomer() (bool, error) {
+	f := q.filter
+	row := customerRow{ERPPartnerID: f.ERPPartnerID} // one that the mirror does not know stands for itself
 	switch {
-	case q.index == indexTerms, !q.inOneRange(), f.Sync == order.SyncDeleted:
+	case f.CustomerRef != "":
+		err := takeIfAny(q.db.Where("tenant_id = ? AND ref = ?", q.tenantID, f.CustomerRef), &row)
+		if err != nil || row.ID == 0 || (f.ERPPartnerID != 0 && f.ERPPartnerID != row.ERPPartnerID) {
+			return false, err
+		}
+	case f.ERPPartnerID != 0 && f.CompanyID != 0:
+		err := takeIfAny(q.db.Where("tenant_id = ? AND erp_partner_id = ?", q.tenantID, f.ERPPartnerID), &row)
+		if err != nil {
+			return false, err
+		}
+	}
+	q.partner = row.ERPPartnerID
+	return q.partner == 0 || f.CompanyID == 0 || f.CompanyID == row.company(), nil
+}
+
+// candidates are the indexes that know some of the conditions, none of them less than another. Those that mostly leave
+// fewer orders come first.
+func (q selection) candidates() []listingIndex {
+	f := q.filter
+	var indexes []listingIndex
+	switch {
+	case q.partner != 0 && f.Status != "":
+		indexes = append(indexes, indexPartnerStatus)
+	case q.partner != 0:
+		indexes = append(indexes, indexPartner)
+	case f.CompanyID != 0 && f.Status != "":
+		indexes = append(indexes, indexCompanyStatus)
+	case f.CompanyID != 0:
+		indexes = append(indexes, indexCompany)
+	}
+	if f.Sync == order.SyncDrifted {
+		indexes = append(indexes, indexEdited)
+	}
+	switch {
+	case f.Source != "" && f.Status != "":
+		indexes = append(indexes, indexSourceStatus)
+	case f.Source != "":
+		indexes = append(indexes, indexSource)
+	case f.Status != "" && q.partner == 0 && f.CompanyID == 0:
+		indexes = append(indexes, indexStatus)
+	}
+	if len(indexes) == 0 {
+		indexes = append(indexes, indexListing)
+	}
+	return indexes
+}
+
+// choose returns the index to read by: of several that know some of the conditions, the one in which as many orders from
+// where the page begins reach farthest back, or that has fewer. Tombstones are all read: there the second is all that counts.
+func (q selection) choose() (listingIndex, error) {
+	candidates := q.candidates()
+	if len(candidates) == 1 {
+		return candidates[0], nil
+	}
+	return q.least(candidates, func(index listingIndex) *gorm.DB {
+		orders := q.indexed(q.db.Table(q.store.ordersBy(index.name)), index)
+		if q.filter.Sync == order.SyncDeleted {
+			orders = orders.Select("1")
+		} else {
+			orders = inOrder(orders.Select("o.ordered_at"))
+		}
+		return orders.Offset(fewOrders).Limit(1)
+	})
+}
+
+// least returns the index of which a query of one value says the least, or nothing: of several the first.
+func (q selection) least(candidates []listingIndex, query func(listingIndex) *gorm.DB) (listingIndex, error) {
+	var probes []string
+	var values []any
+	for i, index := range candidates {
+		probes = append(probes, "SELECT ? AS candidate, (?) AS value")
+		values = append(values, i, query(index))
+	}
+	var best int // NULL comes first
+	err := q.db.Raw("SELECT candidate FROM ("+strings.Join(probes, " UNION ALL ")+") probed ORDER BY value, candidate LIMIT 1",
+		values...).Scan(&best).Error
+	return candidates[best], err
+}
+
+// read reads the page by the index.
+func (q selection) read() ([]listedRow, error) {
+	if q.index == indexTerms || q.filter.Sync == order.SyncDeleted {
 		return q.rowsByID()
-	case f.Query != "":
-		return q.walk()
 	}
 	return q.rows()
 }
-
-// candidates are the indexes that know some of the conditions. Those that mostly leave less come first.
-func (q selection) candidates() []string {
-	var indexes []string
-	if q.filter.Query != "" {
-		indexes = append(indexes, indexTerms)
-	}
-	switch {
-	case !q.all && q.filter.Status != "":
-		indexes = append(indexes, indexPartnerStatus)
-	case !q.all:
-		indexes = append(indexes, indexPartner)
-	}
-	if q.filter.Sync == order.SyncDrifted {
-		indexes = append(indexes, indexEdited)
-	}
-	if q.filter.Source != "" {
-		indexes = append(indexes, indexSource)
-	}
-	if q.all && q.filter.Status != "" {
-		indexes = append(indexes, indexStatus)
-	}
-	return append(indexes, indexListing)
-}
-
-// choose returns the index to read by: of several that know some of the conditions, the first that leaves few orders.
-// If none does, each of the conditions holds for so many that an order which has all of them is mostly near.
-func (q selection) choose() (string, error) {
-	candidates := q.candidates()
-	searched := candidates[0] == indexTerms
-	known := candidates[:len(candidates)-1] // all orders are never few
-	if len(known) > 1 {
-		for _, few := range fewOrders {
-			for _, q.index = range known {
-				if leaves, err := q.leaves(few); leaves || err != nil {
-					return q.index, err
-				}
-			}
-		}
-	}
-	if !searched {
-		return candidates[0], nil
-	}
-	q.index = indexTerms
-	if leaves, err := q.leaves(q.store.search.sorted); leaves || err != nil {
-		return q.index, err
-	}
-	return candidates[1], nil
-}
-
-// leaves reports whether the index leaves no more than so many orders, or terms.
-func (q selection) leaves(few int) (bool, error) {
-	var entries *gorm.DB
-	if q.index == indexTerms {
-		entries, few = q.begun(q.store.terms()), min(few, q.store.search.sorted)
-	} else {
-		entries = q.indexed(q.db.Table(q.store.ordersBy(q.index)), of(q.partners))
-	}
-	var beyond []int64
-	err := entries.Select("erp_order_id").Offset(few).Limit(1).Scan(&beyond).Error
-	return len(beyond) == 0, err
-}
-
-// byPartner reports whether the index has the orders of each partner by themselves.
-func (q selection) byPartner() bool { return q.index == indexPartner || q.index == indexPartnerStatus }
-
-// inOneRange reports whether the index has all orders of the selection in one place.
-func (q selection) inOneRange() bool { return !q.byPartner() || len(q.partners) == 1 }
 
 // rows reads the orders in the order of the index, and stops where the page is full. Those between them that a condition
 // leaves out which the index does not know are read all the same.
 func (q selection) rows() ([]listedRow, error) {
 	var rows []listedRow
-	found := q.narrowed(withCustomers(q.db, q.store.ordersBy(q.index)), of(q.partners))
-	err := inOrder(found).Limit(q.limit).Scan(&rows).Error
+	found := q.visible(withCustomers(q.db, q.store.ordersBy(q.index.name)))
+	err := inOrder(q.narrowed(found)).Limit(q.limit).Scan(&rows).Error
 	return rows, err
 }
 
@@ -148,34 +171,26 @@ func latestFirst(a, b orderRow) int {
 	return cmp.Or(b.OrderedAt.Compare(a.OrderedAt), cmp.Compare(b.ERPOrderID, a.ERPOrderID))
 }
 
-// covered reports whether the index knows all conditions, so that no row need be read to tell whether it is selected.
-func (q selection) covered() bool {
-	f := q.filter
-	return (q.all || q.byPartner()) &&
-		(f.Status == "" || q.index == indexPartnerStatus || q.index == indexStatus) &&
-		(f.Source == "" || q.index == indexSource) && f.Sync != order.SyncDrifted && f.Query == ""
-}
-
-// of is whose orders are selected: those of the partners.
-func of(partners []int64) clause.Expr { return gorm.Expr("o.erp_partner_id IN ?", partners) }
-
-// narrowed adds the conditions of the filter to a query of orders o, and whose they are.
-func (q selection) narrowed(found *gorm.DB, whose clause.Expr) *gorm.DB {
-	found = q.indexed(found, whose)
-	f := q.filter
-	if f.Sync == order.SyncDrifted && q.index != indexEdited {
+// narrowed adds the conditions of the filter to a query of orders o.
+func (q selection) narrowed(found *gorm.DB) *gorm.DB {
+	f, known := q.filter, q.index
+	found = q.indexed(found, known)
+	if f.Sync == order.SyncDrifted && !known.edited {
 		found = found.Where("o.edited = 1")
 	}
-	if q.index == indexEdited {
+	if known.edited {
 		found = found.Where("o.deleted_at IS NULL")
 	}
-	if !q.all && !q.byPartner() {
-		found = found.Where(whose)
+	if q.partner != 0 && !known.partner {
+		found = found.Where("o.erp_partner_id = ?", q.partner)
 	}
-	if f.Status != "" && q.index != indexStatus && q.index != indexPartnerStatus {
+	if f.CompanyID != 0 && !known.company && !known.partner {
+		found = found.Where("o.erp_company_id = ?", f.CompanyID)
+	}
+	if f.Status != "" && !known.status {
 		found = found.Where("o.status = ?", string(f.Status))
 	}
-	if f.Source != "" && q.index != indexSource {
+	if f.Source != "" && !known.source {
 		found = found.Where("o.source = ?", f.Source)
 	}
 	if f.Query != "" {
@@ -184,20 +199,32 @@ func (q selection) narrowed(found *gorm.DB, whose clause.Expr) *gorm.DB {
 	return found
 }
 
-// indexed adds those of the conditions that the index knows.
-func (q selection) indexed(found *gorm.DB, whose clause.Expr) *gorm.DB {
+// visible leaves of orders o and their customers c only what the company may see, by what the customer's row says at this
+// moment: the company in the order's row is there to find orders, and a mistake in it must not show them to others.
+func (q selection) visible(found *gorm.DB) *gorm.DB {
+	if q.filter.CompanyID == 0 {
+		return found
+	}
+	return found.Where(companyColumn+" = ?", q.filter.CompanyID)
+}
+
+// indexed adds those of the conditions that an index knows.
+func (q selection) indexed(found *gorm.DB, known listingIndex) *gorm.DB {
 	f := q.filter
 	found = found.Where("o.tenant_id = ?", q.tenantID)
-	switch q.index {
-	case indexPartner:
-		found = found.Where(whose)
-	case indexPartnerStatus:
-		found = found.Where(whose).Where("o.status = ?", string(f.Status))
-	case indexStatus:
-		found = found.Where("o.status = ?", string(f.Status))
-	case indexSource:
+	if known.partner {
+		found = found.Where("o.erp_partner_id = ?", q.partner)
+	}
+	if known.company {
+		found = found.Where("o.erp_company_id = ?", f.CompanyID)
+	}
+	if known.source {
 		found = found.Where("o.source = ?", f.Source)
-	case indexEdited:
+	}
+	if known.status {
+		found = found.Where("o.status = ?", string(f.Status))
+	}
+	if known.edited {
 		found = found.Where("o.edited = 1")
 	}
 	switch {
@@ -205,7 +232,7 @@ func (q selection) indexed(found *gorm.DB, whose clause.Expr) *gorm.DB {
 		found = found.Where("o.deleted_at > ''") // IS NOT NULL is no range to it; a time is a text there
 	case f.Sync == order.SyncDeleted:
 		found = found.Where("o.deleted_at IS NOT NULL")
-	case q.index != indexEdited:
+	case !known.edited:
 		found = found.Where("o.deleted_at IS NULL")
 	}
 	if !f.From.IsZero() {
@@ -242,16 +269,19 @@ func (s *Store) forceIndex(index string) string {
 	return " FORCE INDEX (" + index + ")"
 }
 
-// ordersBy is the table of orders, as o, held to an index on every database: one that was never analyzed guesses.
-func (s *Store) ordersBy(index string) string {
-	if s.dialect == migrations.SQLite {
-		if index == keyPrimary {
-			return "orders o" // it has no name there
-		}
-		return "orders o INDEXED BY " + index
+// held is a table, as it is named in a statement, held to an index on every database: one that was never analyzed guesses.
+func (s *Store) held(table, index string) string {
+	switch {
+	case s.dialect != migrations.SQLite:
+		return table + s.forceIndex(index)
+	case index == keyPrimary:
+		return table // it has no name there
 	}
-	return "orders o" + s.forceIndex(index)
+	return table + " INDEXED BY " + index
 }
+
+// ordersBy is the table of orders, as o, held to an index.
+func (s *Store) ordersBy(index string) string { return s.held("orders o", index) }
 
 // withCustomers selects orders as o. A customer that the mirror does not have leaves only its id. Rows of an earlier
 // system that were never read from the ERP (they have no write_date) hold too little to be shown.
@@ -263,41 +293,4 @@ func withCustomers(db *gorm.DB, orders string) *gorm.DB {
 			" c.ref AS customer_ref, c.name AS customer_name, c.email AS customer_email").
 		Joins("LEFT JOIN customers c ON c.tenant_id = o.tenant_id AND c.erp_partner_id = o.erp_partner_id").
 		Where("o.write_date IS NOT NULL")
-}
-
-// visiblePartners returns the partners that a filter selects; all is true if it selects by none. They are looked up
-// first, because the database might otherwise go through the orders of all partners by date.
-func visiblePartners(db *gorm.DB, tenantID int64, f order.Filter) (partners []int64, all bool, err error) {
-	all = true
-	narrow := func(selected []int64) {
-		if all {
-			partners, all = selected, false
-			return
-		}
-		partners = slices.DeleteFunc(partners, func(id int64) bool { return !slices.Contains(selected, id) })
-	}
-	if f.ERPPartnerID != 0 {
-		narrow([]int64{f.ERPPartnerID})
-	}
-	if f.CustomerRef != "" {
-		var named []int64
-		err := db.Model(&customerRow{}).Where("tenant_id = ? AND ref = ?", tenantID, f.CustomerRef).
-			Pluck("erp_partner_id", &named).Error
-		if err != nil {
-			return nil, false, err
-		}
-		narrow(named)
-	}
-	if f.CompanyID != 0 {
-		var contacts []int64
-		err := db.Model(&customerRow{}).Where("tenant_id = ? AND erp_company_id = ?", tenantID, f.CompanyID).
-			Pluck("erp_partner_id", &contacts).Error
-		if err != nil {
-			return nil, false, err
-		}
-		// A company's own orders are its own even before the mirror knows it.
-		narrow(append(contacts, f.CompanyID))
-	}
-	slices.Sort(partners)
-	return slices.Compact(partners), all, nil
 }

@@ -38,37 +38,39 @@ func (r *recorder) taken() []string {
 }
 
 const (
-	planOrders = 20_000
 	planMonths = 20
 	// planRows is how many rows and index entries a page may touch, of any number of orders. The most is spent on
-	// looking whether one of three indexes leaves few.
-	planRows = 7900
-	// planRowsOfMany is the same where a page is merged from the pages of as many contacts as it has orders.
-	planRowsOfMany = 11_000
+	// looking into up to four indexes.
+	planRows = 2600
 	// planRowsOfText is how many more a text may cost.
-	planRowsOfText = 6000
+	planRowsOfText = 7500
 	planCompany    = 120 // of 80 contacts
 )
+
+// planOrders is how many orders there are: far more than may be touched, where the database counts that.
+func planOrders(s *Store) int64 {
+	if s.dialect == migrations.SQLite {
+		return 500
+	}
+	return 20_000
+}
 
 // Nothing that the API can ask for reads all orders, or sorts them.
 func TestEveryListingIsARangeOfAnIndex(t *testing.T) {
 	t.Parallel()
 	onDatabases(t, func(t *testing.T, s *Store) {
 		fillForPlans(t, s)
-		s.search = searchBounds{sorted: 3000, walked: 2500}
+		s.search = searchBounds{few: 200, sorted: 3000, walked: 2500}
 		record := &recorder{Interface: logger.Discard}
 		s.gorm.Logger = record
 		s.DB().SetMaxOpenConns(1) // the counters of rows are those of a connection
 		statements := 0
-		for name, f := range planFilters() {
+		for name, f := range planFilters(planOrders(s)) {
 			before := rowsTouched(t, s)
 			_, err := s.ListOrders(t.Context(), 1, f)
 			require.NoError(t, err, name)
 			touched := rowsTouched(t, s) - before
 			limit := int64(planRows)
-			if f.CompanyID == planCompany {
-				limit = planRowsOfMany
-			}
 			if f.Query != "" {
 				limit += planRowsOfText
 			}
@@ -83,7 +85,7 @@ func TestEveryListingIsARangeOfAnIndex(t *testing.T) {
 }
 
 // planFilters is every filter with every other.
-func planFilters() map[string]order.Filter {
+func planFilters(orders int64) map[string]order.Filter {
 	filters := map[string]order.Filter{"": {}}
 	with := func(choices map[string]func(f *order.Filter)) {
 		all := map[string]order.Filter{}
@@ -103,6 +105,7 @@ func planFilters() map[string]order.Filter {
 		"a big customer": func(f *order.Filter) { f.ERPPartnerID = 1 },
 		"a company":      func(f *order.Filter) { f.CompanyID = 40 },
 		"a big company":  func(f *order.Filter) { f.CompanyID = planCompany },
+		"another's":      func(f *order.Filter) { f.ERPPartnerID, f.CompanyID = 1, planCompany },
 	})
 	with(map[string]func(f *order.Filter){
 		"most have the status": func(f *order.Filter) { f.Status = order.Done },
@@ -126,7 +129,7 @@ func planFilters() map[string]order.Filter {
 	})
 	with(map[string]func(f *order.Filter){
 		"a later page": func(f *order.Filter) {
-			f.Before = order.Position{OrderedAt: start.AddDate(0, 10, 5), ID: planOrders / 2}
+			f.Before = order.Position{OrderedAt: start.AddDate(0, 10, 5), ID: orders / 2}
 		},
 	})
 	return filters
@@ -146,15 +149,16 @@ func fillForPlans(t *testing.T, s *Store) {
 	}
 	require.NoError(t, s.UpsertCustomers(t.Context(), 1, customers))
 	var snapshots []order.Snapshot
-	for id := int64(1); id <= planOrders; id++ {
+	orders := planOrders(s)
+	for id := int64(1); id <= orders; id++ {
 		o := order.Snapshot{WriteDate: start, ReadAt: start, Order: order.Order{
 			ID: id, Number: fmt.Sprintf("S%07d", id), Reference: fmt.Sprintf("P-%03d", id*7919%1000), Status: order.Done,
-			OrderedAt: start.Add(time.Duration(id) * planMonths * 30 * 24 * time.Hour / planOrders),
+			OrderedAt: start.Add(time.Duration(id) * planMonths * 30 * 24 * time.Hour / time.Duration(orders)),
 			Customer:  order.Party{ERPPartnerID: 1}, Lines: []order.Line{{ERPLineID: id}}}}
 		if id%5 > 1 {
 			o.Customer.ERPPartnerID = 2 + id*31%199
 		}
-		if id%100 == 0 {
+		if id%200 == 0 {
 			o.Status = order.Sent
 		}
 		snapshots = append(snapshots, o)
@@ -196,8 +200,8 @@ func rowsTouched(t *testing.T, s *Store) (sum int64) {
 	return sum
 }
 
-// requireRange demands that a statement enters the big tables by a range of an index, and sorts nothing but what was
-// merged from such ranges, or tombstones, or terms.
+// requireRange demands that a statement enters the big tables by a range of an index, and sorts nothing but tombstones, and
+// terms, and what was found out about indexes.
 func requireRange(t *testing.T, s *Store, name, statement string) {
 	t.Helper()
 	explain := map[bool]string{true: "EXPLAIN QUERY PLAN ", false: "EXPLAIN "}[s.dialect == migrations.SQLite]
@@ -213,7 +217,7 @@ func requireRange(t *testing.T, s *Store, name, statement string) {
 	defer rows.Close()
 	columns, err := rows.Columns()
 	require.NoError(t, err)
-	sorted := strings.Contains(statement, " merged ORDER BY ") || strings.Contains(statement, "deleted_at IS NOT NULL") ||
+	sorted := strings.Contains(statement, " probed ORDER BY ") || strings.Contains(statement, "deleted_at IS NOT NULL") ||
 		strings.Contains(statement, "deleted_at > ''") || strings.Contains(statement, "order_terms")
 	for rows.Next() {
 		step := map[string]string{}

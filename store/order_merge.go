@@ -21,9 +21,10 @@ type upsert struct {
 
 	placements map[int64]placement // of the orders that are being placed, by ERP id
 
-	counts  Upserted
-	rowIDs  map[int64]int64 // by ERP id
-	history []historyRow
+	counts    Upserted
+	rowIDs    map[int64]int64 // by ERP id
+	strangers map[int64]bool  // partners that the mirror did not know
+	history   []historyRow
 }
 
 // placement is what is known of an order because it was placed from here.
@@ -65,10 +66,16 @@ func (u *upsert) run(arrivals []arrival) error {
 			later[a.order.ReadAt.Time] = append(later[a.order.ReadAt.Time], row.ID)
 		}
 	}
+	if err := u.setCompanies(created, changed); err != nil {
+		return err
+	}
 	if err := u.create(created); err != nil {
 		return err
 	}
 	if err := u.change(changed); err != nil {
+		return err
+	}
+	if err := u.correctCompanies(created, changed); err != nil {
 		return err
 	}
 	if err := u.changeTerms(created, changed, standing); err != nil {
@@ -124,7 +131,7 @@ func (u *upsert) judge(a arrival, standing orderRow) verdict {
 	case unchanged:
 		u.counts.Unchanged++
 		return same
-	case compareAge(a.order, standing) < 0:
+	case standing.DeletedAt.Valid && !timeOf(a.order.ReadAt).After(timeOf(standing.ReadAt)), compareAge(a.order, standing) < 0:
 		u.counts.Older++
 		return older
 	}
@@ -214,7 +221,8 @@ func (u *upsert) origins(erpOrderIDs []int64) (map[int64]placement, error) {
 		return origins, nil
 	}
 	var rows []intentRow
-	err := u.tx.Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, others).Find(&rows).Error
+	// The first of those that have an order counts: keys of other systems may have been adopted for it later.
+	err := u.tx.Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, others).Order("id DESC").Find(&rows).Error
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type orderRow struct {
 	Number             string
 	Status             string
 	ERPPartnerID       int64 `gorm:"column:erp_partner_id"`
+	ERPCompanyID       int64 `gorm:"column:erp_company_id" json:"-"` // of the customer; no part of what the ERP says of the order
 	Reference          string
 	Source             string
 	Note               string

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -92,14 +93,14 @@ func (s *Store) OrderIDs(ctx context.Context, tenantID, afterID int64, limit int
 	return ids, err
 }
 
-// MarkDeleted makes tombstones of orders that the ERP no longer has, with a history entry each, and counts them. Orders
-// that are unknown or tombstones already are left alone.
-func (s *Store) MarkDeleted(ctx context.Context, tenantID int64, ids []int64, recordedBy string) (int64, error) {
+// MarkDeleted makes tombstones of orders that the ERP did not have at a time, by its clock, with a history entry each, and
+// counts them. Orders that are unknown or tombstones already are left alone. Only a later reading brings a tombstone back.
+func (s *Store) MarkDeleted(ctx context.Context, tenantID int64, ids []int64, asOf time.Time, recordedBy string) (int64, error) {
 	var total int64
 	for chunk := range slices.Chunk(slices.Sorted(slices.Values(ids)), upsertBatch) {
 		var marked int64
 		err := s.transaction(ctx, "mark deleted", "orders", func(tx *gorm.DB) error {
-			n, err := s.markDeleted(tx, tenantID, chunk, recordedBy)
+			n, err := s.markDeleted(tx, tenantID, chunk, asOf, recordedBy)
 			marked = n
 			return err
 		})
@@ -111,7 +112,7 @@ func (s *Store) MarkDeleted(ctx context.Context, tenantID int64, ids []int64, re
 	return total, nil
 }
 
-func (s *Store) markDeleted(tx *gorm.DB, tenantID int64, ids []int64, recordedBy string) (int64, error) {
+func (s *Store) markDeleted(tx *gorm.DB, tenantID int64, ids []int64, asOf time.Time, recordedBy string) (int64, error) {
 	var rows []orderRow
 	err := s.forUpdate(tx).Select("id", "status").
 		Where("tenant_id = ? AND erp_order_id IN ? AND deleted_at IS NULL", tenantID, ids).
@@ -128,7 +129,7 @@ func (s *Store) markDeleted(tx *gorm.DB, tenantID int64, ids []int64, recordedBy
 			Severity: string(order.Warning), FromStatus: row.Status, RecordedBy: recordedBy, RecordedAt: now}
 	}
 	err = tx.Model(&orderRow{}).Where("tenant_id = ? AND id IN ?", tenantID, rowIDs).
-		Updates(map[string]any{"deleted_at": sql.NullTime{Time: now, Valid: true}, "updated_at": now}).Error
+		Updates(map[string]any{"deleted_at": sql.NullTime{Time: now, Valid: true}, "read_at": nullTime(asOf), "updated_at": now}).Error
 	if err != nil {
 		return 0, err
 	}

@@ -49,6 +49,43 @@ func TestSessionsHaveTheSettingsThatThePackageNeeds(t *testing.T) {
 	}
 }
 
+// A process that was halted in the middle of a transaction keeps nobody else waiting for long, and finds nothing written
+// when it wakes.
+func TestAHaltedTransactionGivesItsLocksBack(t *testing.T) {
+	t.Parallel()
+	for name, server := range map[string]func(testing.TB) string{"MySQL": env.MySQL, "MariaDB": env.MariaDB} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := env.Database(t, server(t))
+			halted, other := storetest.Migrated(t, dsn, store.Options{}), storetest.Open(t, dsn, store.Options{})
+			tenant, err := other.EnsureTenant(t.Context(), "t")
+			require.NoError(t, err)
+			hold := func(s *store.Store, holder string, now time.Time) (bool, error) {
+				return s.HoldSync(t.Context(), tenant, store.BackgroundSync, store.SyncLease{Holder: holder, Now: now, Until: now.Add(store.SyncLeaseLasts)})
+			}
+			now := time.Now()
+			held, err := hold(halted, "halted", now)
+			require.NoError(t, err)
+			require.True(t, held)
+			tx, err := halted.DB().BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			_, err = tx.ExecContext(t.Context(), "UPDATE sync_leases SET held_until = held_until")
+			require.NoError(t, err)
+
+			require.Eventually(t, func() bool {
+				held, err := hold(other, "other", now.Add(2*store.SyncLeaseLasts))
+				return err == nil && held
+			}, 20*time.Second, 100*time.Millisecond, "the lease's row stays locked")
+			_, err = tx.ExecContext(t.Context(), "UPDATE sync_leases SET holder = 'halted'")
+			require.Error(t, err)
+			require.Error(t, tx.Commit())
+			held, err = hold(halted, "halted", now.Add(2*store.SyncLeaseLasts))
+			require.NoError(t, err, "the pool goes on with another connection")
+			require.False(t, held)
+		})
+	}
+}
+
 func TestSQLiteSettingsHoldOnEveryConnection(t *testing.T) {
 	t.Parallel()
 	s := storetest.Migrated(t, storetest.SQLite(t), store.Options{MaxOpenConns: 3})

@@ -83,6 +83,9 @@ func limitPool(pool *sql.DB, dialect migrations.Dialect, maxOpen int) {
 	pool.SetMaxIdleConns(maxOpen)
 	// Servers, proxies and failovers end old connections: ours end first.
 	pool.SetConnMaxLifetime(3 * time.Minute)
+	if dialect != migrations.SQLite {
+		pool.SetConnMaxIdleTime(quietTimeout / 2)
+	}
 }
 
 // Close ends all connections. It waits for statements that run.

@@ -14,7 +14,7 @@ const SyncLeaseLasts = 6 * time.Second
 // The leases.
 const (
 	BackgroundSync = "background sync" // without it, no cursor is advanced in its holder's name
-	FullSync       = "full sync"
+	FullSync       = "full sync"       // without it, nobody notes how far a full read has come
 )
 
 // SyncLease is what HoldSync takes; all of it must be set.
@@ -61,6 +61,13 @@ func (s *Store) HoldSync(ctx context.Context, tenantID int64, name string, lease
 			Select("holder", "held_until").Updates(row).Error
 	})
 	return held, err
+}
+
+// holds reports whether a holder has a lease, which then does not change hands before the transaction ends.
+func (s *Store) holds(tx *gorm.DB, tenantID int64, name, holder string) (bool, error) {
+	var lease syncLeaseRow
+	err := takeIfAny(s.forUpdate(tx).Where("tenant_id = ? AND name = ? AND holder = ?", tenantID, name, holder), &lease)
+	return lease.Holder != "", err
 }
 
 // LeaveSync gives a lease back, if holder has it.

@@ -31,6 +31,9 @@ type AuditStore interface {
 	MirroredOrders(ctx context.Context, tenantID int64, ids []int64) (map[int64]order.Snapshot, error)
 	// DoubtOrders makes the mirror forget what it has read of orders, so that the next reading replaces it.
 	DoubtOrders(ctx context.Context, tenantID int64, ids []int64) error
+	// CorrectCompanies brings orders to their customers' companies where their rows say otherwise, and returns of how many
+	// customers it did.
+	CorrectCompanies(ctx context.Context, tenantID int64) (int, error)
 
 	// BeginAudit enters a run under a lease and sets its ID; false if the night has one already.
 	BeginAudit(ctx context.Context, tenantID int64, run order.AuditRun, token string, until time.Time) (order.AuditRun, bool, error)
@@ -125,6 +128,7 @@ func (a *audit) perform(ctx context.Context) error {
 		{"months", a.compareMonths},
 		{"days", a.compareDays},
 		{"ranges", a.compareRanges},
+		{"companies", a.correctCompanies},
 	} {
 		if err := a.renew(ctx); err != nil {
 			return err

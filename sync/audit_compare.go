@@ -57,7 +57,7 @@ func (a *audit) compareRecent(ctx context.Context) error {
 
 func (a *audit) recentHeads(ctx context.Context, since time.Time) (map[int64]order.Head, error) {
 	heads := map[int64]order.Head{}
-	orders, err := pages(ctx, since, func(ctx context.Context, p odoo.Page) ([]order.Head, error) {
+	orders, err := pages(ctx, since, 0, func(ctx context.Context, p odoo.Page) ([]order.Head, error) {
 		list, err := a.erp.OrderHeads(ctx, p)
 		a.asked(len(list))
 		return list, err
@@ -68,7 +68,7 @@ func (a *audit) recentHeads(ctx context.Context, since time.Time) (map[int64]ord
 	for _, h := range orders {
 		heads[h.ID] = h
 	}
-	lines, err := pages(ctx, since, func(ctx context.Context, p odoo.Page) ([]odoo.LineHead, error) {
+	lines, err := pages(ctx, since, 0, func(ctx context.Context, p odoo.Page) ([]odoo.LineHead, error) {
 		list, err := a.erp.LineHeads(ctx, p)
 		a.asked(len(list))
 		return list, err

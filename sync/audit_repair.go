@@ -39,14 +39,14 @@ func (a *audit) repairPage(ctx context.Context, findings []order.Finding) error 
 		if err := a.mirror.DoubtOrders(ctx, a.tenant.ID, pull); err != nil {
 			return err
 		}
-		if err := a.mirrorOrders(ctx, pull, nil); err != nil {
+		if _, err := a.mirrorOrders(ctx, pull, nil); err != nil {
 			return err
 		}
 	}
 	if _, err := a.bury(ctx, gone); err != nil {
 		return err
 	}
-	_, err := a.mirror.MarkDeleted(ctx, a.tenant.ID, never, "audit")
+	_, err := a.mirror.MarkDeleted(ctx, a.tenant.ID, never, a.erp.Now(), "audit")
 	return err
 }
 
@@ -90,4 +90,17 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	return a.mirror.EndFindings(saving, a.tenant.ID, findings)
+}
+
+// correctCompanies brings orders to their customers' companies: both are the mirror's, so that no comparison with the ERP
+// tells.
+func (a *audit) correctCompanies(ctx context.Context) error {
+	if !a.options.Repair {
+		return nil
+	}
+	customers, err := a.mirror.CorrectCompanies(ctx, a.tenant.ID)
+	if customers > 0 {
+		a.log.WarnContext(ctx, "orders stood under another company than their customers'", "customers", customers)
+	}
+	return err
 }

@@ -192,6 +192,24 @@ func TestAuditSinceLeavesOlderOrdersAlone(t *testing.T) {
 	require.Equal(t, map[int64]order.FindingKind{old[1]: order.FindingAmount}, kindsOf(w.findings(t, w.audit(t, true))))
 }
 
+// Which company an order is stored under is the mirror's own doing, and so is putting it right.
+func TestAuditCorrectsWhoseCustomersOrdersAre(t *testing.T) {
+	t.Parallel()
+	w := sandboxWorld(t, 19, storetest.SQLite(t))
+	ids := w.orders(t, 2)
+	listed := func() int {
+		listing, err := w.db.ListOrders(t.Context(), w.tenant.ID, order.Filter{CompanyID: w.partner})
+		require.NoError(t, err)
+		return len(listing.Orders)
+	}
+	before := listed()
+	w.mirror(t, ids[0], "UPDATE orders SET erp_company_id = 0 WHERE id = ?")
+	require.Zero(t, w.audit(t, false).FindingCount())
+	require.Equal(t, before-1, listed(), "nothing was to be repaired")
+	require.Zero(t, w.audit(t, true).FindingCount())
+	require.Equal(t, before, listed())
+}
+
 // Sums must lead to old orders too, whose dates are not looked at one by one.
 func TestAuditFindsDriftOfLongAgo(t *testing.T) {
 	t.Parallel()

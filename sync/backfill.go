@@ -14,12 +14,16 @@ const (
 	backfillPage        = 5000 // orders between two notes of how far it has come
 	backfillConnections = 2
 	mostConnections     = 16
+	// backfillLasts is how old a full read that was ended may be to go on: what was wrong with the mirror before it began is
+	// as wrong in its part that was read then.
+	backfillLasts = 7 * 24 * time.Hour
 )
 
 // FullSyncOptions say what a full read reads, and how; the zero options read everything.
 type FullSyncOptions struct {
 	Since       time.Time // only orders written since
 	Connections int       // calls to the ERP at once; 2 by default, at most 16
+	Restart     bool      // does not go on with one that was ended
 }
 
 // ErrBackfillElsewhere says that another process reads everything at this moment.
@@ -30,7 +34,7 @@ var ErrBackfillElsewhere = errors.New("another process reads all orders at this 
 // if it is asked for the same again; what was written meanwhile is brought by the sync of changes.
 func (s *Service) FullSync(ctx context.Context, options FullSyncOptions) error {
 	reader := runner{service: s, token: s.cfg.NewToken()}
-	ran, err := reader.run(ctx, store.FullSync, func(ctx context.Context) error { return s.backfill(ctx, options) })
+	ran, err := reader.run(ctx, store.FullSync, func(ctx context.Context) error { return s.backfill(ctx, options, reader.token) })
 	if ran {
 		reader.leave(store.FullSync)
 	}
@@ -40,7 +44,7 @@ func (s *Service) FullSync(ctx context.Context, options FullSyncOptions) error {
 	return err
 }
 
-func (s *Service) backfill(ctx context.Context, options FullSyncOptions) error {
+func (s *Service) backfill(ctx context.Context, options FullSyncOptions, holder string) error {
 	// Its clock counts, which is known once it has answered.
 	if err := s.erp.Ping(ctx); err != nil {
 		return err
@@ -50,17 +54,19 @@ func (s *Service) backfill(ctx context.Context, options FullSyncOptions) error {
 	if err != nil {
 		return err
 	}
-	if b.ERPBegan.IsZero() || !b.Since.Equal(options.Since.Truncate(time.Second)) {
+	if options.Restart || b.ERPBegan.IsZero() || !b.Since.Equal(options.Since.Truncate(time.Second)) || erpBegan.Sub(b.ERPBegan) > backfillLasts {
 		b = store.Backfill{Since: options.Since.Truncate(time.Second), ERPBegan: erpBegan}
 		s.impossible.forget(order.IDRange{})
 	} else {
 		s.log.InfoContext(ctx, "going on with a full read that was ended", "after", b.AfterID, "orders", b.Orders)
 	}
-	total, err := s.erp.CountOrders(ctx, order.IDRange{After: b.AfterID})
-	if err != nil {
-		return err
+	total := int64(0) // how many were written since a day is not known before they are read
+	if b.Since.IsZero() {
+		if total, err = s.erp.CountOrders(ctx, order.IDRange{After: b.AfterID}); err != nil {
+			return err
+		}
+		total += b.Orders
 	}
-	total += b.Orders
 
 	readers := newReaders(s, options.Connections)
 	page, err := s.erp.OrderHeads(ctx, headsAfter(b))
@@ -85,12 +91,18 @@ func (s *Service) backfill(ctx context.Context, options FullSyncOptions) error {
 		}
 		b.AfterID, b.Orders = following.AfterID, b.Orders+int64(len(page))
 		if !more {
-			return s.endBackfill(ctx, b, began)
+			return s.endBackfill(ctx, b, began, holder)
 		}
-		if err := s.mirror.SaveBackfill(ctx, s.tenant.ID, b); err != nil {
+		saved, err := s.mirror.SaveBackfill(ctx, s.tenant.ID, holder, b)
+		if err == nil && !saved {
+			err = ErrBackfillElsewhere
+		}
+		if err != nil {
 			return err
 		}
-		page, err = read.heads, read.err
+		if page, err = read.heads, read.err; err != nil {
+			return err
+		}
 	}
 	return err
 }
@@ -123,11 +135,17 @@ func (s *Service) backfillPage(ctx context.Context, readers *readers, b store.Ba
 			return err
 		}
 	}
-	return readers.read(ctx, ids, func(done int) { s.cfg.Progress("orders", int(b.Orders)+done, max(total, int(b.Orders)+done)) })
+	return readers.read(ctx, ids, func(done int) {
+		done += int(b.Orders)
+		if total > 0 {
+			total = max(total, done)
+		}
+		s.cfg.Progress("orders", done, total)
+	})
 }
 
 // endBackfill notes that everything was read, as of its beginning. One that was limited in time says nothing of the rest.
-func (s *Service) endBackfill(ctx context.Context, b store.Backfill, began time.Time) error {
+func (s *Service) endBackfill(ctx context.Context, b store.Backfill, began time.Time, holder string) error {
 	if b.Since.IsZero() {
 		c := store.Cursor{WriteDate: b.ERPBegan, SyncedAt: began, Complete: true}
 		if _, err := s.mirror.AdvanceCursor(ctx, s.tenant.ID, ordersModel, c, ""); err != nil {
@@ -135,5 +153,9 @@ func (s *Service) endBackfill(ctx context.Context, b store.Backfill, began time.
 		}
 	}
 	s.cfg.Progress("orders", int(b.Orders), int(b.Orders))
-	return s.mirror.EndBackfill(ctx, s.tenant.ID)
+	ended, err := s.mirror.EndBackfill(ctx, s.tenant.ID, holder)
+	if err == nil && !ended {
+		return ErrBackfillElsewhere
+	}
+	return err
 }

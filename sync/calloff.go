@@ -37,13 +37,13 @@ func (s *Service) callOff(ctx context.Context, a *attempt) {
 		a.calledOff = errors.Is(a.err, errDeleted)
 	case a.err != nil:
 	case a.snapshot.Status == order.Cancelled:
-		if err := s.ingest(ctx, []order.Snapshot{*a.snapshot}, a.in.Caller); err != nil {
+		if _, err := s.ingest(ctx, []order.Snapshot{*a.snapshot}, a.in.Caller); err != nil {
 			a.fail(odoo.Unknown, err)
 			return
 		}
 		a.calledOff = true
 	case outcome(refusal) == odoo.Rejected:
-		a.entries = []order.HistoryEntry{{
+		a.entries = []order.HistoryEntry{s.placedEntry(a), {
 			Code: order.HistoryCancelRefused, Severity: order.Warning, To: a.snapshot.Status, RecordedBy: a.in.Caller, RecordedAt: s.now(),
 			Detail: "The order was called off before it was known to be placed, and the ERP would not cancel it.",
 		}}

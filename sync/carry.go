@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ordergate/failpoint"
@@ -29,7 +30,13 @@ type attempt struct {
 	outcome odoo.Outcome // of err: what is certain about what this attempt did to the order
 	// alone: no earlier attempt has made the order, or will. Without it no refusal is final.
 	alone  bool
+	early  bool // somebody asked for it before its time had come
 	strike bool // the ERP has no clear answer to this order, and answers others
+}
+
+// newAttempt is a try at an intent that was just claimed.
+func (s *Service) newAttempt(in order.Intent, t *ticket) *attempt {
+	return &attempt{in: in, ticket: t, alone: in.UnknownAt.IsZero(), early: in.NextAttemptAt.After(s.now())}
 }
 
 // fail ends an attempt.
@@ -105,9 +112,12 @@ func (s *Service) claimTickets(ctx context.Context, tickets []*ticket, lease sto
 		}
 		waiting[t.intent.ID] = t
 		ids = append(ids, t.intent.ID)
-		if t.intent.State == order.Queued {
-			lease.Held = append(lease.Held, t.intent.LeaseToken)
-			defer s.leases.end(t.intent.LeaseToken)
+		switch token := t.intent.LeaseToken; {
+		case t.intent.State == order.Refused:
+			lease.Anew = append(lease.Anew, t.intent.ID)
+		case t.intent.State == order.Queued && s.leases.has(token): // another's it may be that was left behind
+			lease.Held = append(lease.Held, token)
+			defer s.leases.end(token)
 		}
 	}
 	if len(ids) == 0 {
@@ -123,7 +133,7 @@ func (s *Service) claimTickets(ctx context.Context, tickets []*ticket, lease sto
 	}
 	attempts := make([]*attempt, len(claimed))
 	for i, in := range claimed {
-		attempts[i] = &attempt{in: in, ticket: waiting[in.ID], alone: in.UnknownAt.IsZero()}
+		attempts[i] = s.newAttempt(in, waiting[in.ID])
 		close(waiting[in.ID].claimed)
 		delete(waiting, in.ID)
 	}
@@ -141,7 +151,7 @@ func (s *Service) claimQueued(ctx context.Context, room int, lease store.Lease) 
 	}
 	attempts := make([]*attempt, len(claimed))
 	for i, in := range claimed {
-		attempts[i] = &attempt{in: in, alone: in.UnknownAt.IsZero()}
+		attempts[i] = s.newAttempt(in, nil)
 	}
 	return attempts
 }
@@ -157,25 +167,36 @@ func (s *Service) answerUnclaimed(ctx context.Context, in order.Intent, err erro
 
 // place brings every attempt either to an order that was read back, or to an error.
 func (s *Service) place(ctx context.Context, token string, attempts []*attempt) {
-	// A process that was halted for longer than its lease lasts has been overtaken, and what it is about to send is stale.
-	if !s.leases.holds(token) {
-		for _, a := range attempts {
-			a.fail(odoo.NotSent, errHalted)
-		}
-		return
-	}
 	for _, a := range attempts {
-		if !a.in.CancelRequestedAt.IsZero() {
+		if !a.in.CancelRequestedAt.IsZero() && !s.overtaken(token, a) {
 			s.callOff(ctx, a)
 		}
 	}
 	s.planMissing(ctx, token, attempts)
 	s.ensureParties(ctx, attempts)
 	failpoint.Hit(failpoint.PartiesReady)
-	s.createOrders(ctx, attempts)
+	s.createOrders(ctx, token, attempts)
 	failpoint.Hit(failpoint.OrdersSent)
-	s.readBack(ctx, attempts)
+	s.readBack(ctx, token, attempts)
 	failpoint.Hit(failpoint.OrdersRead)
+}
+
+// overtaken fails attempts, and reports that, if their lease may be another's by now: this process was halted for longer
+// than leases last, or lost its database, and what it is about to send is stale. It is asked right before each call that
+// changes orders. Whoever is halted after that still sends: what that does, external ids bound.
+func (s *Service) overtaken(token string, attempts ...*attempt) bool {
+	if s.leases.holds(token) {
+		return false
+	}
+	for _, a := range attempts {
+		a.snapshot = nil
+		if a.in.ERPOrderID != 0 {
+			a.fail(odoo.Unknown, errHalted)
+		} else {
+			a.fail(odoo.NotSent, errHalted)
+		}
+	}
+	return true
 }
 
 // planMissing resolves the orders that were accepted while the ERP could not be asked, and stores what they are resolved
@@ -229,13 +250,7 @@ func (s *Service) ensureParties(ctx context.Context, attempts []*attempt) {
 		}
 	}
 	s.ensure(ctx, newcomers, partners, func(a *attempt, id int64) { a.partnerID = id })
-	for _, a := range newcomers {
-		if a.going() {
-			if _, err := s.mirrorCustomer(ctx, a.partnerID, a.in.Request.Customer.Ref); err != nil {
-				a.fail(odoo.NotSent, err)
-			}
-		}
-	}
+	s.mirrorNewcomers(ctx, slices.DeleteFunc(newcomers, func(a *attempt) bool { return !a.going() }))
 
 	var addressed []*attempt
 	partners = nil
@@ -267,7 +282,7 @@ func (s *Service) ensure(ctx context.Context, attempts []*attempt, partners []od
 }
 
 // createOrders sends what is not known to be in the ERP.
-func (s *Service) createOrders(ctx context.Context, attempts []*attempt) {
+func (s *Service) createOrders(ctx context.Context, token string, attempts []*attempt) {
 	var sent []*attempt
 	var orders []odoo.NewOrder
 	for _, a := range attempts {
@@ -276,7 +291,7 @@ func (s *Service) createOrders(ctx context.Context, attempts []*attempt) {
 			orders = append(orders, newOrder(s.tenant.Name, &a.in, a.partnerID, a.shippingID))
 		}
 	}
-	if len(orders) == 0 {
+	if len(orders) == 0 || s.overtaken(token, sent...) {
 		return
 	}
 	for i, loaded := range s.erp.PlaceOrders(ctx, orders) {
@@ -340,7 +355,7 @@ func (s *Service) doubtLasts(in *order.Intent) time.Duration {
 // readBack reads the orders that exist, in one call, and confirms those that are to be confirmed. Their ids are kept with
 // the intents from here on, and nothing creates them again: an order that people deleted before it was read back is not
 // resurrected.
-func (s *Service) readBack(ctx context.Context, attempts []*attempt) {
+func (s *Service) readBack(ctx context.Context, token string, attempts []*attempt) {
 	var made []*attempt
 	var toConfirm []*attempt
 	for _, a := range attempts {
@@ -354,17 +369,23 @@ func (s *Service) readBack(ctx context.Context, attempts []*attempt) {
 			toConfirm = append(toConfirm, a)
 		}
 	}
-	s.confirmAll(ctx, toConfirm)
+	if len(toConfirm) > 0 && !s.overtaken(token, toConfirm...) {
+		s.confirmAll(ctx, toConfirm)
+	}
 	for _, a := range made {
 		switch {
 		case errors.Is(a.err, errNotThere):
 			s.lookForDeleted(ctx, a)
 		case a.snapshot != nil:
-			a.entries = append([]order.HistoryEntry{{
-				Code: order.HistoryPlaced, Severity: order.Info, To: a.snapshot.Status, RecordedBy: a.in.Caller, RecordedAt: s.now(),
-				Detail: fmt.Sprintf("placed by %s with key %q", a.in.Source, a.in.Key),
-			}}, a.entries...)
+			a.entries = append([]order.HistoryEntry{s.placedEntry(a)}, a.entries...)
 		}
+	}
+}
+
+func (s *Service) placedEntry(a *attempt) order.HistoryEntry {
+	return order.HistoryEntry{
+		Code: order.HistoryPlaced, Severity: order.Info, To: a.snapshot.Status, RecordedBy: a.in.Caller, RecordedAt: s.now(),
+		Detail: fmt.Sprintf("placed by %s with key %q", a.in.Source, a.in.Key),
 	}
 }
 

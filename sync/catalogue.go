@@ -52,15 +52,24 @@ func (s *Service) catalogueStatus(ctx context.Context, model string) (order.Sync
 // syncProducts brings the products that were written since the last time, archived ones too.
 func (s *Service) syncProducts(ctx context.Context) error {
 	return s.syncCatalogue(ctx, productsModel, func(since time.Time) (time.Time, error) {
-		products, err := pages(ctx, since, s.erp.Products, func(p order.Product) int64 { return p.ERPProductID })
-		if err != nil {
-			return time.Time{}, err
-		}
 		var latest time.Time
-		for _, p := range products {
-			latest = later(latest, p.WriteDate)
+		page := odoo.Page{Since: since, Limit: headPage}
+		for {
+			products, err := s.erp.Products(ctx, page)
+			if err != nil {
+				return latest, err
+			}
+			if err := s.mirror.UpsertProducts(ctx, s.tenant.ID, products); err != nil {
+				return latest, err
+			}
+			for _, p := range products {
+				latest = later(latest, p.WriteDate)
+			}
+			if len(products) < page.Limit {
+				return latest, nil
+			}
+			page.AfterID = products[len(products)-1].ERPProductID
 		}
-		return latest, s.mirror.UpsertProducts(ctx, s.tenant.ID, products)
 	})
 }
 
@@ -121,5 +130,5 @@ func (s *Service) syncCatalogue(ctx context.Context, model string, bring func(si
 	if err != nil {
 		return err
 	}
-	return s.advance(ctx, model, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began, Complete: true})
+	return s.advance(ctx, model, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began, Complete: true}, s.runner.holder())
 }

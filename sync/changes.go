@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -37,16 +38,17 @@ func (s *Service) syncChanges(ctx context.Context) error {
 		return err
 	}
 	began, erpBegan := s.now(), s.erp.Now()
-	latest, err := s.bringSince(ctx, lookBack(cursor.WriteDate, erpBegan, s.cfg.TransactionLimit), erpBegan)
+	_, latest, err := s.bringSince(ctx, lookBack(cursor.WriteDate, erpBegan, s.cfg.TransactionLimit), erpBegan)
 	if err != nil {
 		return err
 	}
-	return s.advance(ctx, ordersModel, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began})
+	return s.advance(ctx, ordersModel, store.Cursor{WriteDate: earlier(latest, erpBegan), SyncedAt: began}, s.runner.holder())
 }
 
-// advance moves a model's cursor, unless another process has taken the sync over from this one.
-func (s *Service) advance(ctx context.Context, model string, c store.Cursor) error {
-	advanced, err := s.mirror.AdvanceCursor(ctx, s.tenant.ID, model, c, s.runner.holder())
+// advance moves a model's cursor, unless it is to be moved as the lease's holder and another process has taken the sync
+// over from that.
+func (s *Service) advance(ctx context.Context, model string, c store.Cursor, holder string) error {
+	advanced, err := s.mirror.AdvanceCursor(ctx, s.tenant.ID, model, c, holder)
 	if err == nil && !advanced {
 		s.log.WarnContext(ctx, "another process has taken the sync over; the cursor is its own now", "model", model)
 	}
@@ -59,31 +61,31 @@ const recentMargin = 15 * time.Second
 
 // syncRecent leaves to syncChanges what commits later than recentMargin after it began, and so need not look at
 // everything of the last minutes again: for readers, who wait, and for the background while much is written. It does not
-// move the cursor's write_date.
-func (s *Service) syncRecent(ctx context.Context, began time.Time) error {
+// move the cursor's write_date. It returns in how many orders there was something new.
+func (s *Service) syncRecent(ctx context.Context, began time.Time, holder string) (found int, err error) {
 	cursor, err := s.mirror.Cursor(ctx, s.tenant.ID, ordersModel)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	erpBegan := s.erp.Now()
 	since := erpBegan.Add(-max(0, began.Sub(cursor.SyncedAt)) - recentMargin)
-	if _, err := s.bringSince(ctx, since, erpBegan); err != nil {
-		return err
+	found, _, err = s.bringSince(ctx, since, erpBegan)
+	if err != nil {
+		return found, err
 	}
-	_, err = s.mirror.AdvanceCursor(ctx, s.tenant.ID, ordersModel, store.Cursor{SyncedAt: began}, "")
-	return err
+	return found, s.advance(ctx, ordersModel, store.Cursor{SyncedAt: began}, holder)
 }
 
 // bringSince brings the orders that were written since a time and that the mirror does not hold as they are. It returns
-// the latest write_date seen.
-func (s *Service) bringSince(ctx context.Context, since, erpNow time.Time) (latest time.Time, err error) {
+// in how many there was something new, and the latest write_date seen.
+func (s *Service) bringSince(ctx context.Context, since, erpNow time.Time) (found int, latest time.Time, err error) {
 	heads, latest, err := s.changedHeads(ctx, since)
 	if err != nil {
-		return latest, err
+		return 0, latest, err
 	}
 	mirrored, err := s.mirror.OrderHeads(ctx, s.tenant.ID, sortedIDs(heads))
 	if err != nil {
-		return latest, err
+		return 0, latest, err
 	}
 	var ids []int64
 	var lag time.Duration
@@ -97,7 +99,8 @@ func (s *Service) bringSince(ctx context.Context, since, erpNow time.Time) (late
 	}
 	s.metrics.lag.Set(lag.Seconds())
 	s.webhooks.judge(ctx, heads, mirrored, erpNow)
-	return latest, s.mirrorOrders(ctx, ids, nil)
+	found, err = s.mirrorOrders(ctx, ids, nil)
+	return found, latest, err
 }
 
 // changedHeads lists the orders that were written, or one of whose lines, deliveries or invoices was, since a time.
@@ -107,19 +110,19 @@ func (s *Service) changedHeads(ctx context.Context, since time.Time) (map[int64]
 	var deliveries, invoices []odoo.DocumentHead
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		orders, err = pages(groupCtx, since, s.erp.OrderHeads, func(h order.Head) int64 { return h.ID })
+		orders, err = pages(groupCtx, since, s.cfg.MostChanges, s.erp.OrderHeads, func(h order.Head) int64 { return h.ID })
 		return err
 	})
 	group.Go(func() (err error) {
-		lines, err = pages(groupCtx, since, s.erp.LineHeads, func(h odoo.LineHead) int64 { return h.ID })
+		lines, err = pages(groupCtx, since, s.cfg.MostChanges, s.erp.LineHeads, func(h odoo.LineHead) int64 { return h.ID })
 		return err
 	})
 	group.Go(func() (err error) {
-		deliveries, err = pages(groupCtx, since, s.erp.DeliveryHeads, func(h odoo.DocumentHead) int64 { return h.ID })
+		deliveries, err = pages(groupCtx, since, s.cfg.MostChanges, s.erp.DeliveryHeads, func(h odoo.DocumentHead) int64 { return h.ID })
 		return err
 	})
 	group.Go(func() (err error) {
-		invoices, err = pages(groupCtx, since, s.erp.InvoiceHeads, func(h odoo.DocumentHead) int64 { return h.ID })
+		invoices, err = pages(groupCtx, since, s.cfg.MostChanges, s.erp.InvoiceHeads, func(h odoo.DocumentHead) int64 { return h.ID })
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -174,8 +177,11 @@ func changed(head, mirrored order.Head, erpNow time.Time, transactionLimit time.
 	return mirrored.ReadAt.Before(settled) && erpNow.After(settled.Add(2*time.Second))
 }
 
-// pages reads every record written since a time, page by page.
-func pages[R any](ctx context.Context, since time.Time, read func(context.Context, odoo.Page) ([]R, error), id func(R) int64) ([]R, error) {
+// errTooManyChanges says that more was written than is listed at once: by an upgrade of the ERP, or a change of all prices.
+var errTooManyChanges = errors.New("more was written in the ERP since the last sync than is listed at once")
+
+// pages reads every record written since a time, page by page; errTooManyChanges if they are more than most, unless that is 0.
+func pages[R any](ctx context.Context, since time.Time, most int, read func(context.Context, odoo.Page) ([]R, error), id func(R) int64) ([]R, error) {
 	var all []R
 	page := odoo.Page{Since: since, Limit: headPage}
 	for {
@@ -184,6 +190,9 @@ func pages[R any](ctx context.Context, since time.Time, read func(context.Contex
 			return nil, err
 		}
 		all = append(all, records...)
+		if most > 0 && len(all) > most {
+			return nil, errTooManyChanges
+		}
 		if len(records) < page.Limit {
 			return all, nil
 		}

@@ -68,7 +68,7 @@ func (s *Service) refresh(ctx context.Context, id int64, recordedBy string) (ord
 	if len(snapshots) == 0 {
 		return order.Order{}, order.Errorf(order.NotFound, "order_not_found", "No order %d exists.", id)
 	}
-	if err := s.ingest(ctx, snapshots, recordedBy); err != nil {
+	if _, err := s.ingest(ctx, snapshots, recordedBy); err != nil {
 		return order.Order{}, unavailable(err)
 	}
 	o, err := s.mirror.Order(ctx, s.tenant.ID, id)

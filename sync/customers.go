@@ -2,6 +2,9 @@ package ordersync
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 
 	"ordergate/odoo"
 	"ordergate/order"
@@ -56,6 +59,42 @@ func (s *Service) Customer(ctx context.Context, partnerID int64) (order.Customer
 		return order.Customer{}, unavailable(err)
 	}
 	return c, err
+}
+
+// mirrorNewcomers reads the partners of new customers into the mirror: all together, or, if that fails for what one of them
+// holds, each for itself.
+func (s *Service) mirrorNewcomers(ctx context.Context, newcomers []*attempt) {
+	if len(newcomers) == 0 {
+		return
+	}
+	refs := make(map[int64]string, len(newcomers))
+	for _, a := range newcomers {
+		refs[a.partnerID] = a.in.Request.Customer.Ref
+	}
+	read, err := s.erp.PartnersByID(ctx, slices.Sorted(maps.Keys(refs)))
+	shown := make(map[int64]bool, len(read))
+	for i := range read {
+		read[i].Ref, read[i].CreatedAt = refs[read[i].ERPPartnerID], s.now()
+		shown[read[i].ERPPartnerID] = true
+	}
+	if err == nil {
+		err = s.mirror.UpsertCustomers(ctx, s.tenant.ID, read)
+	}
+	if err != nil && !general(err) && len(newcomers) > 1 {
+		for i := range newcomers {
+			s.mirrorNewcomers(ctx, newcomers[i:i+1])
+		}
+		return
+	}
+	for _, a := range newcomers {
+		switch {
+		case err != nil:
+			a.fail(odoo.NotSent, err)
+		case !shown[a.partnerID]:
+			a.fail(odoo.NotSent, &odoo.Error{Outcome: odoo.NotSent, Reason: odoo.AccessRights, Method: "res.partner.read", Row: -1,
+				Message: fmt.Sprintf("Odoo does not show the gateway's user the partner %d, which it made for this customer", a.partnerID)})
+		}
+	}
 }
 
 // mirrorCustomer reads a partner from the ERP into the mirror.

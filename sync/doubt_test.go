@@ -281,3 +281,31 @@ func TestOrderThatOneListingLackedIsNotBuried(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, o.DeletedAt.IsZero())
 }
+
+// An order that was mirrored and cannot be read any more is on both sides as before: it must not make up for one that the
+// mirror lacks.
+func TestOrderThatBecameUnreadableHidesNoMissingOne(t *testing.T) {
+	t.Parallel()
+	b, erp := setupScripted(t)
+	require.NoError(t, b.Sync(t.Context()))
+	ids := b.people(t, "sale.order", "search", []any{}).([]any)
+	odd, lost := ids[0].(int64), ids[1].(int64)
+	erp.read = func(asked []int64) error {
+		if slices.Contains(asked, odd) {
+			return &odoo.Error{Outcome: odoo.Unknown, Reason: odoo.BadAnswer, Message: "a price that is none", Row: -1}
+		}
+		return nil
+	}
+	b.later(time.Minute)
+	b.people(t, "sale.order", "write", []any{odd}, map[string]any{"note": "odd"})
+	require.NoError(t, b.Sync(t.Context()))
+
+	for _, table := range []string{"order_lines WHERE order_id", "order_history WHERE order_id", "orders WHERE id"} {
+		_, err := b.db.DB().ExecContext(t.Context(), "DELETE FROM "+table+" IN (SELECT id FROM orders WHERE erp_order_id = ?)", lost)
+		require.NoError(t, err)
+	}
+	b.later(10 * time.Minute)
+	require.NoError(t, b.Sync(t.Context()))
+	_, err := b.db.Order(t.Context(), b.cfg.Tenant.ID, lost)
+	require.NoError(t, err)
+}

@@ -16,7 +16,7 @@ import (
 type DuplicateOptions struct {
 	// Window is how far apart in time the orders of a group were made, at most.
 	Window time.Duration
-	// Cancel cancels the surplus in the ERP: drafts that nobody sent through the gateway, and nothing else.
+	// Cancel cancels the surplus in the ERP: drafts that were neither sent through the gateway nor adopted, and nothing else.
 	Cancel bool
 }
 
@@ -114,7 +114,7 @@ func (s *Service) confirmDuplicates(ctx context.Context, g suspects) ([]order.Du
 		if err != nil {
 			return nil, err
 		}
-		if err := s.ingest(ctx, read, "dedupe"); err != nil {
+		if _, err := s.ingest(ctx, read, "dedupe"); err != nil {
 			return nil, err
 		}
 		standing = append(standing, read...)
@@ -158,7 +158,7 @@ func sameAs(reason order.DuplicateReason, o order.Order) string {
 	return fmt.Sprint(o.Customer.ERPPartnerID, " ", o.Currency, " ", o.AmountTotal, " ", strings.Join(lines, "; "))
 }
 
-// groupOf decides which of the orders is kept: the one that has come furthest, then one that was sent through the gateway,
+// groupOf decides which of the orders is kept: the one that has come furthest, then one that has a source,
 // then the oldest.
 func (s *Service) groupOf(ctx context.Context, reason order.DuplicateReason, orders []order.Snapshot) (order.DuplicateGroup, error) {
 	duplicates := make([]order.Duplicate, len(orders))
@@ -210,7 +210,7 @@ func whyKept(d order.Duplicate) string {
 	case d.Status != order.Draft && d.Status != order.Sent:
 		return "it is " + string(d.Status)
 	case d.Source != order.SourceERP:
-		return "it was sent through the gateway, with a key of its own"
+		return "it was placed by " + d.Source + ", with a key of its own"
 	}
 	return ""
 }
@@ -277,5 +277,6 @@ func (s *Service) readDuplicate(ctx context.Context, id int64) (*order.Snapshot,
 	if err != nil || len(read) == 0 {
 		return nil, err
 	}
-	return &read[0], s.ingest(ctx, read, "dedupe")
+	_, err = s.ingest(ctx, read, "dedupe")
+	return &read[0], err
 }

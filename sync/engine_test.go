@@ -13,6 +13,7 @@ import (
 
 	"ordergate/odoo"
 	"ordergate/order"
+	"ordergate/store"
 	ordersync "ordergate/sync"
 )
 
@@ -230,4 +231,30 @@ func TestTwoFullSyncsAtOnce(t *testing.T) {
 	erp.fail = nil
 	close(release)
 	group.Wait()
+}
+
+// Where more was written at once than is held in memory, everything is read again, a page at a time, and not from where an
+// earlier reading had stopped.
+func TestTooManyChangesAtOnceAreReadAPageAtATime(t *testing.T) {
+	t.Parallel()
+	b, erp := setupCalling(t)
+	ids := b.many(t, 30)
+	b.restart(t, func(cfg *ordersync.Config) { cfg.ERP, cfg.MostChanges = erp, 20 })
+	require.NoError(t, b.Sync(t.Context()))
+	b.later(time.Hour)
+	for _, id := range ids {
+		b.people(t, "sale.order", "write", []any{id}, map[string]any{"client_order_ref": "all of them"})
+	}
+	held, err := b.db.HoldSync(t.Context(), b.cfg.Tenant.ID, store.FullSync, store.SyncLease{Holder: "dead", Now: b.clock.Now(), Until: b.clock.Now()})
+	require.NoError(t, err)
+	require.True(t, held)
+	saved, err := b.db.SaveBackfill(t.Context(), b.cfg.Tenant.ID, "dead", store.Backfill{AfterID: ids[10], Orders: 11, ERPBegan: b.erpClock.Now()})
+	require.NoError(t, err)
+	require.True(t, saved)
+	require.NoError(t, b.Sync(t.Context()))
+	for _, id := range ids {
+		o, err := b.db.Order(t.Context(), b.cfg.Tenant.ID, id)
+		require.NoError(t, err)
+		require.Equal(t, "all of them", o.Reference)
+	}
 }

@@ -81,4 +81,6 @@ type ERP interface {
 	BreakerState() string
 	// Now is the ERP's clock as of its last answer, carried on by the local one; the local clock before any answer.
 	Now() time.Time
+	// NowIsKnown reports whether there was an answer that Now goes by.
+	NowIsKnown() bool
 }

@@ -7,8 +7,12 @@ func (s *Service) DrainBacklog() { s.lanes.poke(false) }
 
 // MirrorOrders brings orders to the mirror, as a sync that found them would.
 func (s *Service) MirrorOrders(ctx context.Context, ids []int64) error {
-	return s.mirrorOrders(ctx, ids, nil)
+	_, err := s.mirrorOrders(ctx, ids, nil)
+	return err
 }
 
 // AuditIfDue does what Run does every minute.
 func (s *Service) AuditIfDue(ctx context.Context) error { return s.auditIfDue(ctx) }
+
+// RenewLeases does what a service does every three seconds while it holds some.
+func (s *Service) RenewLeases() { s.leases.renew() }

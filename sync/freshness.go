@@ -22,7 +22,8 @@ type sharedSync struct {
 type sharedCall struct {
 	began time.Time
 	done  chan struct{} // closed at the end
-	err   error         // set before done is closed
+	found int           // orders in which there was something new; it and err are set before done is closed
+	err   error
 }
 
 // joinSync starts a sync of changes, or joins the one that runs.
@@ -37,7 +38,7 @@ func (s *Service) joinSync() *sharedCall {
 	s.work.Go(func() {
 		ctx, cancel := context.WithTimeout(s.life, syncTimeout)
 		defer cancel()
-		call.err = s.syncRecent(ctx, call.began)
+		call.found, call.err = s.syncRecent(ctx, call.began, "")
 		s.metrics.observeSync("read", s.now().Sub(call.began), call.err)
 		s.shared.mu.Lock()
 		s.shared.running = nil

@@ -7,17 +7,18 @@ import (
 	"ordergate/store"
 )
 
-// ingest brings snapshots into the mirror, with the products and customers that they name.
-func (s *Service) ingest(ctx context.Context, snapshots []order.Snapshot, recordedBy string) error {
+// ingest brings snapshots into the mirror, with the products and customers that they name. It returns in how many of them
+// there was something new.
+func (s *Service) ingest(ctx context.Context, snapshots []order.Snapshot, recordedBy string) (found int, err error) {
 	if len(snapshots) == 0 {
-		return nil
+		return 0, nil
 	}
 	if err := s.complete(ctx, snapshots); err != nil {
-		return err
+		return 0, err
 	}
 	done, err := s.mirror.UpsertOrders(ctx, s.tenant.ID, snapshots, recordedBy)
 	s.count(done)
-	return err
+	return done.Created + done.Updated, err
 }
 
 func (s *Service) count(done store.Upserted) {

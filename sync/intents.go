@@ -83,7 +83,7 @@ func (s *Service) CancelIntent(ctx context.Context, caller order.Caller, source,
 	switch in.State {
 	case order.CalledOff:
 		return in, nil
-	case order.Placed:
+	case order.Placed, order.Adopted:
 		return order.Intent{}, order.Errorf(order.Conflict, "intent_placed",
 			"The order was placed: it is order %d, and can only be cancelled as that.", in.ERPOrderID)
 	case order.Rejected:
@@ -94,7 +94,7 @@ func (s *Service) CancelIntent(ctx context.Context, caller order.Caller, source,
 		if s.carried(in) {
 			return order.Intent{}, intentInFlight()
 		}
-		done, err = s.mirror.RequestCancel(ctx, s.tenant.ID, in.ID, s.now())
+		done, err = s.mirror.RequestCancel(ctx, s.tenant.ID, in.ID, s.now(), s.erpNow())
 	}
 	switch {
 	case err != nil:

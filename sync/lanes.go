@@ -58,6 +58,7 @@ type batch struct {
 	lease   string    // under which the first ticket is claimed already; else empty
 	tickets []*ticket // nobody claimed their intents yet, but for lease
 	room    int
+	pokes   int // how often the lanes had been poked when it was taken up
 	flight  *flight
 }
 
@@ -71,8 +72,10 @@ type lanes struct {
 	queue   fairQueue
 	coming  int  // tickets that have a place in the queue and are not in it yet
 	busy    int  // lanes that carry a batch, or are about to
+	alone   int  // attempts beside the lanes that the resolver makes
 	backlog bool // the database may hold queued intents that nobody carries
 	certain bool // of backlog: it was seen to
+	pokes   int
 	turn    bool // whose turn it is while only one order goes at a time: the backlog's
 	flying  []*flight
 	closed  bool
@@ -83,11 +86,43 @@ type lanes struct {
 func (l *lanes) enter() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.busy >= l.pace.lanes() || l.queue.length+l.coming > 0 || !l.worthACall(1) {
+	if l.closed || !l.free() || l.queue.length+l.coming > 0 || !l.worthACall(1) {
 		return false
 	}
 	l.busy++
 	return true
+}
+
+// free reports whether one more lane may carry something. While the ERP is in doubt only one order is asked about at a time,
+// by whomever. It needs mu.
+func (l *lanes) free() bool {
+	if l.pace.doubted {
+		return l.busy+l.alone == 0
+	}
+	return l.busy < l.pace.lanes()
+}
+
+// enterAlone lets the resolver make an attempt beside the lanes. False while the ERP is in doubt and asked about another
+// order. Whoever may calls leaveAlone.
+func (l *lanes) enterAlone() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pace.doubted && l.busy+l.alone > 0 {
+		return false
+	}
+	l.alone++
+	return true
+}
+
+// leaveAlone ends such an attempt. Definite says that the ERP gave a clear answer.
+func (l *lanes) leaveAlone(definite bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.alone--
+	if definite {
+		l.pace.doubted = false
+	}
+	l.fill()
 }
 
 // flight is a call under way.
@@ -195,6 +230,7 @@ func (l *lanes) withdraw(t *ticket) bool {
 func (l *lanes) poke(certain bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.pokes++
 	l.backlog, l.certain = true, l.certain || certain
 	l.fill()
 }
@@ -233,7 +269,7 @@ func (l *lanes) close() {
 
 // fill starts lanes for what waits. It needs mu.
 func (l *lanes) fill() {
-	for l.busy < l.pace.lanes() {
+	for l.free() {
 		b, any := l.next()
 		if !any {
 			return
@@ -255,23 +291,30 @@ func (l *lanes) carry(b batch) {
 		if ended.attempts > 0 {
 			l.pace.observe(took, ended.definite)
 		}
-		if b.room > 0 {
-			// Where it had some, the same customers may have more; but what was claimed in vain must not be claimed at once.
-			l.certain = ended.queued > 0 && ended.definite
-			l.backlog = l.certain
-		}
+		l.noteBacklog(b, ended)
 		more := false
-		if l.busy <= l.pace.lanes() {
+		l.busy--
+		if l.free() {
 			b, more = l.next()
 		}
 		if !more {
-			l.busy--
 			l.fill()
 			l.mu.Unlock()
 			return
 		}
+		l.busy++
 		l.mu.Unlock()
 	}
+}
+
+// noteBacklog takes in what a batch saw of the queue in the database, unless more was queued meanwhile. It needs mu.
+func (l *lanes) noteBacklog(b batch, ended ended) {
+	if b.room == 0 || b.pokes != l.pokes {
+		return
+	}
+	// Where it had some, the same customers may have more; but what was claimed in vain must not be claimed at once.
+	l.certain = ended.queued > 0 && ended.definite
+	l.backlog = l.certain
 }
 
 // next takes up what goes together in the next call. It needs mu.
@@ -301,7 +344,7 @@ func (l *lanes) next() (b batch, any bool) {
 		}
 	}
 	if backlog {
-		b.room = l.pace.orders - len(b.tickets)
+		b.room, b.pokes = l.pace.orders-len(b.tickets), l.pokes
 	}
 	if len(b.tickets) == 0 && b.room == 0 {
 		return batch{}, false

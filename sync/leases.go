@@ -24,9 +24,7 @@ const renewEvery = store.LeaseLasts / 4
 // begin returns a new lease from now on, which is kept up until end.
 func (l *leases) begin() store.Lease {
 	now := l.service.now()
-	lease := store.Lease{
-		Token: l.service.cfg.NewToken(), Now: now, Until: now.Add(store.LeaseLasts), ERPNow: l.service.erp.Now(),
-	}
+	lease := store.Lease{Token: l.service.cfg.NewToken(), Now: now, Until: now.Add(store.LeaseLasts), ERPNow: l.service.erpNow()}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.until[lease.Token] = lease.Until
@@ -38,6 +36,14 @@ func (l *leases) begin() store.Lease {
 	return lease
 }
 
+// erpNow is the ERP's clock; zero while that is not known.
+func (s *Service) erpNow() time.Time {
+	if !s.erp.NowIsKnown() {
+		return time.Time{}
+	}
+	return s.erp.Now()
+}
+
 func (l *leases) end(token string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,6 +52,14 @@ func (l *leases) end(token string) {
 		close(l.idle)
 		l.idle = nil
 	}
+}
+
+// has reports whether a lease is one of this process.
+func (l *leases) has(token string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, held := l.until[token]
+	return held
 }
 
 // holds reports whether a lease was given or renewed so lately that nobody can have taken it over.
@@ -81,13 +95,15 @@ func (l *leases) renew() {
 	slices.Sort(tokens)
 
 	until := l.service.now().Add(store.LeaseLasts)
-	if err := l.service.mirror.RenewLeases(ctx, l.service.tenant.ID, tokens, until); err != nil {
+	renewed, err := l.service.mirror.RenewLeases(ctx, l.service.tenant.ID, tokens, until)
+	if err != nil {
 		l.service.log.WarnContext(ctx, "leases could not be renewed; others may take over", "leases", len(tokens), "error", err)
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, token := range tokens {
+	// What was taken over is not prolonged, and what is not claimed yet has time until its lease is over.
+	for _, token := range renewed {
 		if _, held := l.until[token]; held {
 			l.until[token] = until
 		}

@@ -32,19 +32,19 @@ type IntentStore interface {
 	CountIntents(ctx context.Context, tenantID int64) (order.IntentCounts, error)
 
 	// ClaimIntents takes up those of the intents that nobody carries, by rising id: they go to Sending under the lease, and
-	// an attempt is counted. Claimable are: Refused; Queued and Sending whose lease is free, over, or further in the
-	// future than leases last; Queued that a token of lease.Held holds. One in Sending whose token was left behind was
-	// abandoned by a crash: its UnknownAt becomes lease.ERPNow.
+	// an attempt is counted. Claimable are: Refused that lease.Anew names; Queued and Sending whose lease is free, over, or
+	// further in the future than leases last; Queued that a token of lease.Held holds. One in Sending whose token was left
+	// behind was abandoned by a crash: its UnknownAt becomes lease.ERPNow; while that is not known, it is not claimed.
 	ClaimIntents(ctx context.Context, tenantID int64, ids []int64, lease store.Lease) ([]order.Intent, error)
 	// ClaimQueued takes up to limit queued intents that nobody carries: the first of each customer of each source, the
-	// oldest first, then those that follow them. It passes over the customers that have an acknowledged intent in
+	// oldest first. It passes over the customers that have an acknowledged intent in
 	// Sending, so that a customer's orders go in turn, however many processes claim.
 	ClaimQueued(ctx context.Context, tenantID int64, limit int, lease store.Lease) ([]order.Intent, error)
 	// DueIntents returns ids of intents in Sending that nobody carries and whose NextAttemptAt has come, or lies further
-	// in the future than store.MaxBackoff; oldest first.
+	// in the future than any wait; oldest first.
 	DueIntents(ctx context.Context, tenantID int64, now time.Time, limit int) ([]int64, error)
-	// RenewLeases prolongs the leases of those tokens that still hold one.
-	RenewLeases(ctx context.Context, tenantID int64, tokens []string, until time.Time) error
+	// RenewLeases prolongs the leases of those tokens that still hold one, and returns these tokens.
+	RenewLeases(ctx context.Context, tenantID int64, tokens []string, until time.Time) ([]string, error)
 	// SavePlans stores the plans of intents, by id, that had none.
 	SavePlans(ctx context.Context, tenantID int64, token string, plans map[int64]order.Plan) ([]int64, error)
 
@@ -61,9 +61,9 @@ type IntentStore interface {
 	// CancelWaiting ends an intent in Queued, whoever holds it, or in Refused, as CalledOff with the failure that its
 	// key is answered with from then on. False if it is in another state.
 	CancelWaiting(ctx context.Context, tenantID, id int64, failure *order.Error) (bool, error)
-	// RequestCancel notes on an intent in Sending or Parked that it was called off at a time, and makes it due at once,
-	// in Sending. False if it is in another state.
-	RequestCancel(ctx context.Context, tenantID, id int64, at time.Time) (bool, error)
+	// RequestCancel notes on an intent in Sending or Parked, which nobody carries, that it was called off at a time, and
+	// makes it due at once, in Sending. False if it is in another state, or carried.
+	RequestCancel(ctx context.Context, tenantID, id int64, at, erpNow time.Time) (bool, error)
 	// RetryIntent makes an intent in Parked or Sending due at once, in Sending, its strikes forgotten. False if it is in
 	// another state.
 	RetryIntent(ctx context.Context, tenantID, id int64, at time.Time) (bool, error)
@@ -95,8 +95,11 @@ type OrderStore interface {
 	LastOrderID(ctx context.Context, tenantID int64) (int64, error)
 	// OrderIDs returns up to limit ids after afterID, rising, without tombstones.
 	OrderIDs(ctx context.Context, tenantID, afterID int64, limit int) ([]int64, error)
-	// MarkDeleted makes tombstones of orders that the ERP no longer has, with a history entry each.
-	MarkDeleted(ctx context.Context, tenantID int64, ids []int64, recordedBy string) (int64, error)
+	// MarkDeleted makes tombstones of orders that the ERP did not have at a time, by its clock, with a history entry each.
+	MarkDeleted(ctx context.Context, tenantID int64, ids []int64, asOf time.Time, recordedBy string) (int64, error)
+	// AdoptOrders sets the sources of orders that have none but the ERP, and adds an intent in Adopted for every key that is
+	// free; without apply it says what it would do. It returns what it did, in the order of the adoptions.
+	AdoptOrders(ctx context.Context, tenantID int64, adoptions []store.Adoption, apply bool) ([]store.Adopted, error)
 	// History returns an order's entries, oldest first.
 	History(ctx context.Context, tenantID, id int64) ([]order.HistoryEntry, error)
 }
@@ -133,8 +136,8 @@ type CursorStore interface {
 
 	// Backfill returns how far a full read has come; the zero Backfill if none is under way.
 	Backfill(ctx context.Context, tenantID int64) (store.Backfill, error)
-	// SaveBackfill notes how far a full read has come.
-	SaveBackfill(ctx context.Context, tenantID int64, b store.Backfill) error
-	// EndBackfill forgets a full read.
-	EndBackfill(ctx context.Context, tenantID int64) error
+	// SaveBackfill notes how far a full read has come. False, and nothing is noted, unless holder has its lease.
+	SaveBackfill(ctx context.Context, tenantID int64, holder string, b store.Backfill) (saved bool, err error)
+	// EndBackfill forgets a full read. False, and it is kept, unless holder has its lease.
+	EndBackfill(ctx context.Context, tenantID int64, holder string) (ended bool, err error)
 }

@@ -38,8 +38,9 @@ func (s *Service) SyncReport(ctx context.Context, caller order.Caller) (order.Sy
 	return report, nil
 }
 
-// SyncNow reads what is wished for from the ERP and returns in how many orders something new was found. NotFound for an
-// order that neither side has and for a customer that the mirror does not know; Unavailable while the ERP does not answer.
+// SyncNow reads what is wished for from the ERP and returns in how many orders that reading found something new: what the
+// background or a webhook has brought before is not new. NotFound for an order that neither side has and for a customer
+// that the mirror does not know; Unavailable while the ERP does not answer.
 func (s *Service) SyncNow(ctx context.Context, caller order.Caller, wish order.SyncWish) (found int, status order.SyncStatus, err error) {
 	if err := mayWatchSync(caller); err != nil {
 		return 0, status, err
@@ -102,19 +103,23 @@ func (s *Service) syncCustomer(ctx context.Context, ref string) (int, error) {
 
 // readNow reads orders, and buries those that the ERP does not have any more.
 func (s *Service) readNow(ctx context.Context, ids []int64) (int, error) {
-	before := s.found.Load()
-	err := s.mirrorOrders(ctx, ids, nil)
-	if err == nil {
-		_, err = s.bury(ctx, ids)
-	}
+	read, err := s.mirrorOrders(ctx, ids, nil)
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	return int(s.found.Load() - before), nil
+	gone, err := s.gone(ctx, ids)
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	deleted, err := s.markDeleted(ctx, gone)
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	return read + deleted, nil
 }
 
-func (s *Service) syncAll(ctx context.Context) (int, error) {
-	before := s.found.Load()
+// syncAll waits for a sync that begins after it was asked for. Callers that share one are told the same.
+func (s *Service) syncAll(ctx context.Context) (found int, err error) {
 	asked := s.now()
 	for {
 		call := s.joinSync()
@@ -126,8 +131,9 @@ func (s *Service) syncAll(ctx context.Context) (int, error) {
 		if call.err != nil {
 			return 0, unavailable(call.err)
 		}
+		found += call.found
 		if !call.began.Before(asked) { // one that ran already may have passed what the caller wants to see
-			return int(s.found.Load() - before), nil
+			return found, nil
 		}
 	}
 }

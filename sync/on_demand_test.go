@@ -127,3 +127,24 @@ func TestSyncOnDemand(t *testing.T) {
 	_, _, err = b.SyncNow(t.Context(), operator, wish)
 	requireKind(t, err, order.Unavailable, "erp_unavailable")
 }
+
+// What the background or a webhook brings while an order is read on demand is not of that reading's finding.
+func TestSyncOnDemandCountsWhatItFoundItself(t *testing.T) {
+	t.Parallel()
+	b, erp := setupCalling(t)
+	ids := b.many(t, 2)
+	require.NoError(t, b.Sync(t.Context()))
+	for name, wish := range map[string]order.SyncWish{"an order": {OrderID: ids[0]}, "everything": {}} {
+		b.later(time.Minute)
+		for _, id := range ids {
+			b.people(t, "sale.order", "write", []any{id}, map[string]any{"client_order_ref": name})
+		}
+		erp.fail = func([]int64) error {
+			erp.fail = nil
+			return b.MirrorOrders(t.Context(), ids[1:])
+		}
+		found, _, err := b.SyncNow(t.Context(), operator, wish)
+		require.NoError(t, err)
+		require.Equal(t, 1, found, name)
+	}
+}

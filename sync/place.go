@@ -64,13 +64,13 @@ func (s *Service) Enqueue(ctx context.Context, caller order.Caller, key string, 
 		return order.Placement{}, err
 	}
 	in.State, in.Acknowledged = order.Queued, true
-	fingerprint := in.Fingerprint
+	sent, fingerprint := in.Request, in.Fingerprint
 	mine, err := s.accept(ctx, &in)
 	if err != nil {
 		return order.Placement{}, err
 	}
 	if !mine {
-		return s.replayOf(ctx, in, fingerprint)
+		return s.replayOf(ctx, in, sent, fingerprint)
 	}
 	failpoint.Hit(failpoint.IntentWritten)
 	s.lanes.poke(true)
@@ -129,7 +129,7 @@ func (s *Service) wish(ctx context.Context, caller order.Caller, key string, req
 	// may no longer set prices.
 	stored, err := s.mirror.Intent(ctx, s.tenant.ID, caller.Source, key)
 	if err == nil {
-		return stored, true, sameOrder(stored, fingerprint)
+		return stored, true, sameOrder(stored, req, fingerprint)
 	}
 	if !order.IsKind(err, order.NotFound) {
 		return order.Intent{}, false, databaseUnavailable(err)
@@ -233,7 +233,7 @@ func (s *Service) placeNow(ctx context.Context, in order.Intent) (order.Placemen
 	if atOnce {
 		in.Attempts = 1
 	}
-	fingerprint := in.Fingerprint
+	sent, fingerprint := in.Request, in.Fingerprint
 	mine, err := s.accept(ctx, &in)
 	if err != nil || !mine {
 		s.leases.end(lease.Token)
@@ -243,7 +243,7 @@ func (s *Service) placeNow(ctx context.Context, in order.Intent) (order.Placemen
 		return order.Placement{}, err
 	}
 	if !mine {
-		return s.replayOf(ctx, in, fingerprint)
+		return s.replayOf(ctx, in, sent, fingerprint)
 	}
 	failpoint.Hit(failpoint.IntentWritten)
 
@@ -323,16 +323,21 @@ func (s *Service) withdrawn(ctx context.Context, in order.Intent) (order.Placeme
 }
 
 // replayOf is replay for a key that another request took in the meantime.
-func (s *Service) replayOf(ctx context.Context, in order.Intent, fingerprint string) (order.Placement, error) {
-	if err := sameOrder(in, fingerprint); err != nil {
+func (s *Service) replayOf(ctx context.Context, in order.Intent, sent order.Request, fingerprint string) (order.Placement, error) {
+	if err := sameOrder(in, sent, fingerprint); err != nil {
 		return order.Placement{}, err
 	}
 	return s.replay(ctx, in)
 }
 
-// sameOrder returns an error if a key's intent is another order than the one that comes with the key now.
-func sameOrder(in order.Intent, fingerprint string) error {
-	if in.Fingerprint == fingerprint || failpoint.Out(failpoint.Fingerprint) {
+// sameOrder returns an error if a key's intent is another order than the one that comes with the key now. What was sent with
+// an adopted key is not known, but for its reference at most.
+func sameOrder(in order.Intent, sent order.Request, fingerprint string) error {
+	same := in.Fingerprint == fingerprint
+	if in.State == order.Adopted {
+		same = in.Request.Reference == "" || sent.Reference == "" || in.Request.Reference == sent.Reference
+	}
+	if same || failpoint.Out(failpoint.Fingerprint) {
 		return nil
 	}
 	e := order.Errorf(order.Unprocessable, "idempotency_key_reused",
@@ -348,6 +353,8 @@ func (s *Service) replay(ctx context.Context, in order.Intent) (order.Placement,
 		return order.Placement{Intent: in, Order: in.Result, Replayed: true}, nil
 	case order.Rejected, order.CalledOff:
 		return order.Placement{Intent: in, Replayed: true}, in.Failure
+	case order.Adopted:
+		return s.replayAdopted(ctx, in)
 	case order.Parked:
 		return order.Placement{Intent: in}, nil
 	case order.Queued:
@@ -377,6 +384,25 @@ func (s *Service) replay(ctx context.Context, in order.Intent) (order.Placement,
 	t := newTicket(in)
 	s.lanes.push(t)
 	return s.await(ctx, t)
+}
+
+// replayAdopted answers for a key that was adopted: with its order as it stands, since nobody knows how it was answered the
+// first time. If neither mirror nor ERP can tell, what is certain is that the order was placed.
+func (s *Service) replayAdopted(ctx context.Context, in order.Intent) (order.Placement, error) {
+	o, err := s.mirror.Order(ctx, s.tenant.ID, in.ERPOrderID)
+	if order.IsKind(err, order.NotFound) {
+		if o, err = s.fetchOrder(ctx, in.ERPOrderID); order.IsKind(err, order.Unavailable) {
+			return order.Placement{Intent: in}, nil
+		}
+	}
+	switch {
+	case order.IsKind(err, order.NotFound), err == nil && !o.DeletedAt.IsZero():
+		return order.Placement{Intent: in, Replayed: true}, order.Errorf(order.Unprocessable, "deleted_in_erp",
+			"The order of this key was order %d, and was deleted in the ERP. It is not placed again.", in.ERPOrderID)
+	case err != nil:
+		return order.Placement{}, databaseUnavailable(err)
+	}
+	return order.Placement{Intent: in, Order: &o, Replayed: true}, nil
 }
 
 // carried reports whether somebody carries the intent at this moment.

@@ -12,47 +12,57 @@ import (
 	"ordergate/store"
 )
 
-// mirrorOrders reads orders whole and ingests them, a page at a time.
-func (s *Service) mirrorOrders(ctx context.Context, ids []int64, progress func(done int)) error {
+// mirrorOrders reads orders whole and ingests them, a page at a time. It returns in how many there was something new.
+func (s *Service) mirrorOrders(ctx context.Context, ids []int64, progress func(done int)) (found int, err error) {
 	done := 0
 	for page := range slices.Chunk(ids, orderPage) {
-		if err := s.mirrorPage(ctx, page); err != nil {
-			return err
+		n, err := s.mirrorPage(ctx, page)
+		found += n
+		if err != nil {
+			return found, err
 		}
 		done += len(page)
 		if progress != nil {
 			progress(done)
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // mirrorPage reads and ingests some orders. One that cannot be understood or stored for what it holds (an addon may
 // invent a state, people can type a price of 1e300) must not keep the others away: it is found by halving, logged and
-// left out.
-func (s *Service) mirrorPage(ctx context.Context, ids []int64) error {
+// left out. It returns in how many there was something new.
+func (s *Service) mirrorPage(ctx context.Context, ids []int64) (found int, err error) {
 	snapshots, err := s.erp.Orders(ctx, ids)
 	if err == nil {
-		err = s.ingest(ctx, snapshots, "sync")
+		found, err = s.ingest(ctx, snapshots, "sync")
 	}
 	if err == nil || !aboutContent(err) || ctx.Err() != nil {
-		return err
+		return found, err
 	}
 	if len(ids) > 1 {
 		half := len(ids) / 2
-		if err := s.mirrorPage(ctx, ids[:half]); err != nil {
-			return err
+		lower, err := s.mirrorPage(ctx, ids[:half])
+		if err != nil {
+			return lower, err
 		}
-		return s.mirrorPage(ctx, ids[half:])
+		upper, err := s.mirrorPage(ctx, ids[half:])
+		return lower + upper, err
 	}
 	// It must not be taken for the order's fault that a proxy answers for the ERP at the moment.
 	if pingErr := s.erp.Ping(ctx); pingErr != nil {
-		return errors.Join(err, pingErr)
+		return 0, errors.Join(err, pingErr)
 	}
-	s.impossible.add(ids[0])
+	held, heldErr := s.mirror.OrderHeads(ctx, s.tenant.ID, ids)
+	if heldErr != nil {
+		return 0, heldErr
+	}
+	if held[ids[0]].ID == 0 { // otherwise both sides count it, as it was
+		s.impossible.add(ids[0])
+	}
 	s.metrics.mirrored.WithLabelValues("impossible").Inc()
 	s.log.ErrorContext(ctx, "an order of the ERP cannot be mirrored", "erp_order_id", ids[0], "error", err)
-	return nil
+	return 0, nil
 }
 
 // aboutContent reports whether an error may be about what one record holds, rather than about the ERP or the database.
@@ -64,7 +74,7 @@ func aboutContent(err error) bool {
 	return !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrUnknown)
 }
 
-// idSet holds the ids of the orders that cannot be mirrored, which the ERP counts and the mirror does not.
+// idSet holds the ids of the orders that cannot be mirrored and never were, which the ERP counts and the mirror does not.
 type idSet struct {
 	mu  sync.Mutex
 	ids map[int64]bool

@@ -93,7 +93,7 @@ func (s *Service) fetchOrder(ctx context.Context, id int64) (order.Order, error)
 	if err != nil {
 		return order.Order{}, erpUnavailable(err)
 	}
-	if err := s.ingest(ctx, snapshots, "sync"); err != nil {
+	if _, err := s.ingest(ctx, snapshots, "sync"); err != nil {
 		return order.Order{}, unavailable(err)
 	}
 	return s.mirror.Order(ctx, s.tenant.ID, id)

@@ -67,7 +67,7 @@ func (r *readers) readPart(ctx context.Context, ids []int64) error {
 			part = ids
 		}
 		began := r.service.now()
-		err := r.service.mirrorPage(ctx, part)
+		_, err := r.service.mirrorPage(ctx, part)
 		switch {
 		case err == nil:
 			r.observe(r.service.now().Sub(began))

@@ -55,10 +55,10 @@ func (s *Service) Reconcile(ctx context.Context, archive Archive, apply bool) (D
 		return d, err
 	}
 	if apply {
-		if err := s.mirrorOrders(ctx, d.Missing, func(done int) { s.cfg.Progress("missing orders", done, len(d.Missing)) }); err != nil {
+		if _, err := s.mirrorOrders(ctx, d.Missing, func(done int) { s.cfg.Progress("missing orders", done, len(d.Missing)) }); err != nil {
 			return d, err
 		}
-		if _, err := s.mirror.MarkDeleted(ctx, s.tenant.ID, d.Gone, "dedupe"); err != nil {
+		if _, err := s.mirror.MarkDeleted(ctx, s.tenant.ID, d.Gone, s.erp.Now(), "dedupe"); err != nil {
 			return d, err
 		}
 	}

@@ -29,10 +29,20 @@ func reason(err error) odoo.Reason {
 	return ""
 }
 
+// general reports whether what kept an order from being sent lies in the ERP or the database as such, and not in the order:
+// time mends it, for this order as for all.
+func general(err error) bool {
+	if errors.Is(err, errHalted) || errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
+		return true
+	}
+	r := reason(err)
+	return r != "" && r != odoo.AccessRights && r != odoo.TooLarge
+}
+
 // erpUnavailable turns a failed ERP call into the 503 that a caller gets when nothing was accepted.
 func erpUnavailable(err error) *order.Error {
 	switch reason(err) {
-	case odoo.LoginRefused, odoo.AccessRights, odoo.Misconfigured:
+	case odoo.LoginRefused, odoo.AccessRights, odoo.Misconfigured, odoo.TooLarge:
 		return order.Errorf(order.Unavailable, "erp_misconfigured",
 			"The ERP does not let the gateway in. Its operators must look at this; `ordergate doctor` says what is wrong. Nothing was accepted or changed.").
 			RetryIn(time.Minute).Because(err)

@@ -20,8 +20,14 @@ func (s *Service) ResolveDue(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	ids, err := s.mirror.DueIntents(ctx, s.tenant.ID, s.now(), resolverBatch)
-	if err != nil {
+	if err != nil || len(ids) == 0 {
 		return 0, err
+	}
+	// What a crash left behind is in doubt from now on, by the ERP's clock.
+	if !s.erp.NowIsKnown() {
+		if err := s.erp.Ping(ctx); err != nil {
+			return 0, err
+		}
 	}
 	var group errgroup.Group
 	group.SetLimit(s.cfg.Lanes)
@@ -30,9 +36,15 @@ func (s *Service) ResolveDue(ctx context.Context) (int, error) {
 		if ctx.Err() != nil || s.erp.BreakerState() == breakerOpen {
 			break
 		}
+		if !s.lanes.enterAlone() {
+			_ = group.Wait() // one at a time
+			if !s.lanes.enterAlone() {
+				break
+			}
+		}
 		group.Go(func() error {
 			token, attempts := s.claimDue(ctx, id)
-			s.carry(token, attempts)
+			s.lanes.leaveAlone(s.carry(token, attempts))
 			taken.Add(int64(len(attempts)))
 			return nil
 		})
@@ -50,7 +62,7 @@ func (s *Service) claimDue(ctx context.Context, id int64) (token string, attempt
 		s.metrics.resolved.WithLabelValues("unreadable").Inc()
 	}
 	for _, in := range claimed {
-		attempts = append(attempts, &attempt{in: in, alone: in.UnknownAt.IsZero()})
+		attempts = append(attempts, s.newAttempt(in, nil))
 	}
 	failpoint.Hit(failpoint.ResolverHeld)
 	return lease.Token, attempts

@@ -19,14 +19,15 @@ type rounds struct {
 }
 
 const (
-	idleRounds = 3  // after which the rounds become rarer
-	share      = 10 // the background takes at most one part in so many of the time
+	idleRounds    = 3  // after which the rounds become rarer
+	share         = 10 // the background takes at most one part in so many of the time
+	thoroughShare = 30 // and the long looks of it, which find next to nothing, one in so many
 )
 
 // isThorough reports whether a round at a time looks back for slow transactions. While much is written that is a long
 // look, and the shorter ones see to what is new; it is made in time for the next one to begin where it ended.
 func (r *rounds) isThorough(now time.Time) bool {
-	return r.thoroughAt.IsZero() || now.Sub(r.thoroughAt) >= min(share*r.thorough, r.limit) || now.Before(r.thoroughAt)
+	return r.thoroughAt.IsZero() || now.Sub(r.thoroughAt) >= min(thoroughShare*r.thorough, r.limit) || now.Before(r.thoroughAt)
 }
 
 // ended notes a round that began at a time.

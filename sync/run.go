@@ -81,12 +81,32 @@ func (s *Service) every(ctx context.Context, interval func() time.Duration, what
 func (s *Service) keepSynced(ctx context.Context) {
 	s.every(ctx, always(renewSyncLease), "lease of the sync", func(ctx context.Context) error {
 		_, err := s.runner.run(ctx, store.BackgroundSync, func(ctx context.Context) error {
-			s.every(ctx, s.pause, "sync", s.Sync)
+			s.every(ctx, s.pause, "sync", s.round)
 			return nil
 		})
 		return err
 	})
 	s.runner.leave(store.BackgroundSync)
+}
+
+// round syncs if this process still has the lease. One that was halted may wake here long after another has taken over.
+func (s *Service) round(ctx context.Context) error {
+	held, err := s.runner.hold(ctx, store.BackgroundSync)
+	if err != nil {
+		return err
+	}
+	if !held {
+		return errTakenOver
+	}
+	return seenTo(s.Sync(ctx))
+}
+
+// seenTo is what a failed round comes to in the background: that another process reads everything is none.
+func seenTo(err error) error {
+	if errors.Is(err, ErrBackfillElsewhere) {
+		return nil
+	}
+	return err
 }
 
 func (s *Service) pause() time.Duration {
@@ -96,7 +116,8 @@ func (s *Service) pause() time.Duration {
 }
 
 // Sync brings everything that changed in the ERP since the last time: products and customers first, which orders
-// name, then orders, then what was deleted. The first time, it reads everything. Trouble with one of them does not keep
+// name, then orders, then what was deleted. The first time, it reads everything; ErrBackfillElsewhere if another process does so
+// at the moment. Trouble with one of them does not keep
 // the others from their turn: orders fetch what they miss.
 func (s *Service) Sync(ctx context.Context) error {
 	s.syncing.Lock()
@@ -120,20 +141,23 @@ func (s *Service) syncOrders(ctx context.Context) error {
 		return err
 	}
 	if !cursor.Complete {
-		err := s.FullSync(ctx, FullSyncOptions{})
-		if errors.Is(err, ErrBackfillElsewhere) {
-			return nil // it is being seen to
-		}
-		return err
+		return s.FullSync(ctx, FullSyncOptions{})
 	}
 	began, found := s.now(), s.found.Load()
 	thorough := s.rounds.isThorough(began)
-	look := func() error { return s.syncRecent(ctx, began) }
+	look := func() error {
+		_, err := s.syncRecent(ctx, began, s.runner.holder())
+		return err
+	}
 	if thorough {
 		look = func() error { return s.syncChanges(ctx) }
 	}
 	err = look()
 	s.metrics.observeSync("background", s.now().Sub(began), err)
+	if errors.Is(err, errTooManyChanges) {
+		s.log.WarnContext(ctx, "everything is read again, a page at a time", "reason", err)
+		return s.FullSync(ctx, FullSyncOptions{Restart: true})
+	}
 	if err != nil {
 		return err
 	}

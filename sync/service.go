@@ -53,6 +53,9 @@ type Config struct {
 	// TransactionLimit is Odoo's longest transaction (its limit_time_real is 120 s by default): how long after a lost
 	// answer an order may still appear, and how far back a sync must look. Default 150 s.
 	TransactionLimit time.Duration
+	// MostChanges is how many changed records of one model a sync lists at a time, and holds in memory; where more were
+	// written, everything is read again. Default 200,000.
+	MostChanges int
 	// AuditAt is when the mirror is compared with the ERP every night: the time since midnight UTC, 24 h for midnight
 	// itself. 0: never.
 	AuditAt time.Duration
@@ -124,6 +127,7 @@ func New(cfg Config) (*Service, error) {
 	setDefault(&cfg.MaxBacklog, 100_000)
 	setDefault(&cfg.MaxStrikes, 10)
 	setDefault(&cfg.KeepKeys, 30*24*time.Hour)
+	setDefault(&cfg.MostChanges, 200_000)
 	setDefault(&cfg.TransactionLimit, 150*time.Second)
 
 	s := &Service{

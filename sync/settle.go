@@ -51,7 +51,7 @@ func (s *Service) recordPlaced(ctx context.Context, token string, placed []*atte
 	}
 	stored, err := s.storePlaced(ctx, token, placed)
 	failpoint.Hit(failpoint.AttemptStored)
-	away := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) || reason(err) != ""
+	away := err != nil && general(err)
 	if err != nil && !away && len(placed) > 1 {
 		for i := range placed {
 			s.recordPlaced(ctx, token, placed[i:i+1])
@@ -134,10 +134,11 @@ func (s *Service) recordEnds(ctx context.Context, token string, ended []*attempt
 // end decides what becomes of an intent whose attempt placed nothing.
 func (s *Service) end(a *attempt) store.End {
 	end := store.End{
-		IntentID: a.in.ID, Acknowledged: a.in.Acknowledged, ERPOrderID: a.in.ERPOrderID, Strike: a.strike,
+		IntentID: a.in.ID, Acknowledged: a.in.Acknowledged, ERPOrderID: a.in.ERPOrderID,
 	}
 	promised := a.in.Acknowledged && !failpoint.Out(failpoint.Acknowledged)
 	noRights := reason(a.err) == odoo.AccessRights
+	own := a.strike || noRights || a.outcome == odoo.NotSent && !general(a.err)
 	switch {
 	case a.calledOff:
 		end.State, end.Failure = order.CalledOff, calledOff()
@@ -148,7 +149,7 @@ func (s *Service) end(a *attempt) store.End {
 	case a.outcome != odoo.Unknown && a.in.UnknownAt.IsZero() && !promised:
 		end.State, end.Failure = order.Refused, unavailable(a.err)
 		return end
-	case a.outcome == odoo.NotSent && a.in.UnknownAt.IsZero():
+	case a.outcome == odoo.NotSent && a.in.UnknownAt.IsZero() && !own:
 		end.State, end.Failure = order.Queued, a.in.Failure
 		return end
 	}
@@ -163,7 +164,10 @@ func (s *Service) end(a *attempt) store.End {
 		wait = min(wait, max(s.doubtLasts(&a.in), time.Second))
 	}
 	end.NextAttemptAt = s.now().Add(wait)
-	end.Strike = a.strike || noRights
+	end.Strike = own
+	if a.early { // an eager caller neither puts off the attempts that are due, nor uses them up
+		end.NextAttemptAt, end.Strike = a.in.NextAttemptAt, false
+	}
 	if end.Strike && a.in.Strikes+1 >= s.cfg.MaxStrikes && a.in.CancelRequestedAt.IsZero() {
 		end.State, end.Failure, end.NextAttemptAt = order.Parked, parked(a.err), time.Time{}
 	}

@@ -81,7 +81,8 @@ func (s *Service) sweep(ctx context.Context, r order.IDRange) error {
 				ids = append(ids, h.ID)
 			}
 		}
-		return s.mirrorOrders(ctx, ids, nil)
+		_, err := s.mirrorOrders(ctx, ids, nil)
+		return err
 	})
 }
 
@@ -150,13 +151,22 @@ func (s *Service) absentFrom(ctx context.Context, ids []int64, r order.IDRange) 
 // have been placed since the ERP's orders were listed. It returns the ids that are gone.
 func (s *Service) bury(ctx context.Context, ids []int64) ([]int64, error) {
 	gone, err := s.gone(ctx, ids)
-	if err != nil || len(gone) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	n, err := s.mirror.MarkDeleted(ctx, s.tenant.ID, gone, "sync")
+	_, err = s.markDeleted(ctx, gone)
+	return gone, err
+}
+
+// markDeleted makes tombstones of orders that the ERP does not have, and returns of how many it had not done so before.
+func (s *Service) markDeleted(ctx context.Context, gone []int64) (found int, err error) {
+	if len(gone) == 0 {
+		return 0, nil
+	}
+	n, err := s.mirror.MarkDeleted(ctx, s.tenant.ID, gone, s.erp.Now(), "sync")
 	s.metrics.mirrored.WithLabelValues("deleted").Add(float64(n))
 	s.found.Add(n)
-	return gone, err
+	return int(n), err
 }
 
 // gone returns those of the ids that the ERP does not have at this moment.

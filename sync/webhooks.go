@@ -317,7 +317,7 @@ func (w *webhooks) bringEverything(ctx context.Context) error {
 		return ctx.Err()
 	}
 	w.wholeAt = s.now()
-	return s.syncUnannounced(ctx)
+	return seenTo(s.syncUnannounced(ctx))
 }
 
 // bringPage brings the mirror to what the ERP now has of some orders.
@@ -335,7 +335,7 @@ func (w *webhooks) bringPage(ctx context.Context, ids []int64) error {
 	if len(present) == 0 {
 		return nil
 	}
-	if err := s.mirrorPage(ctx, present); err != nil {
+	if _, err := s.mirrorPage(ctx, present); err != nil {
 		return err
 	}
 	after, err := s.mirror.OrderHeads(ctx, s.tenant.ID, present)

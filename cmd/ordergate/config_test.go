@@ -79,6 +79,18 @@ func TestExitCodes(t *testing.T) {
 	require.Contains(t, out.String(), "dedupe")
 }
 
+// A setting that another keeps from ever counting is a mistake, and said to be one before anything starts.
+func TestSettingsThatContradictEachOther(t *testing.T) {
+	for setting, args := range map[string][]string{
+		"ORDERGATE_PLACE_BUDGET": {"--place-budget=40s"},
+		"ORDERGATE_MAX_QUEUE":    {"--max-queue=256"},
+	} {
+		var out, errOut bytes.Buffer
+		require.Equal(t, 2, run(t.Context(), append([]string{"serve", "--sandbox"}, args...), terminal{&out, &errOut}), setting)
+		require.Contains(t, errOut.String(), setting)
+	}
+}
+
 // Keys of different customers must not share their idempotency keys.
 func TestSourceOfAKey(t *testing.T) {
 	require.Equal(t, "customer:9", keyCreateCommand{Role: "customer", Customer: 9}.source())

@@ -45,7 +45,7 @@ func (c dedupeCleanCommand) Run(ctx context.Context, term terminal) error {
 		return c.cleanForeign(ctx, term)
 	}
 	if flag := c.tableFlags.misplaced(c.From); flag != "" {
-		return fmt.Errorf("%s needs --table", flag)
+		return fmt.Errorf("%s needs --table (ORDERGATE_FROM, if it is set, is --from)", flag)
 	}
 	db, err := c.databaseFlags.open(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {

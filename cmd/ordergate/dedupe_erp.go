@@ -17,7 +17,7 @@ type dedupeERPCommand struct {
 	tenantFlags
 	Tenant   string        `help:"The tenant; all of them if left out."`
 	Window   time.Duration `default:"1h" help:"How far apart in time duplicates were made, at most."`
-	ApplyERP bool          `name:"apply-erp" help:"Cancel the surplus in Odoo: drafts that nobody sent through the gateway, and nothing else."`
+	ApplyERP bool          `name:"apply-erp" help:"Cancel the surplus in Odoo: drafts that were neither sent through the gateway nor adopted, and nothing else."`
 	JSON     bool          `help:"Print the report as JSON."`
 }
 

@@ -15,7 +15,7 @@ import (
 
 // foreignFlags say where another system's table is.
 type foreignFlags struct {
-	From string `placeholder:"URL" help:"The database of the other system's table, mysql://user:password@host:port/database; the gateway's own if left out."`
+	From string `env:"ORDERGATE_FROM" placeholder:"URL" help:"The database of the other system's table, mysql://user:password@host:port/database; the gateway's own if left out."`
 }
 
 // open connects to the database of the table.
@@ -25,7 +25,7 @@ func (f foreignFlags) open(ctx context.Context, own databaseFlags) (*foreign.Dat
 		dsn = own.Database
 	}
 	if dsn == "" {
-		return nil, errors.New("no database given: set --from, or --database or ORDERGATE_DATABASE, to mysql://user:password@host:port/database")
+		return nil, errors.New("no database given: set --from or ORDERGATE_FROM, or --database or ORDERGATE_DATABASE, to mysql://user:password@host:port/database")
 	}
 	return foreign.Open(ctx, dsn, foreign.Settings{Clock: failpoint.Now})
 }

@@ -83,31 +83,26 @@ func (c keyCreateCommand) check() error {
 		return errors.New("--customer is for keys of role customer")
 	case c.Role == string(order.RoleCustomer) && c.Source != "":
 		return errors.New("the source of a key of role customer is its customer; leave --source out")
-	case strings.HasPrefix(c.Source, customerSource):
-		return fmt.Errorf("sources that begin with %q belong to keys of role customer", customerSource)
-	case c.Source == order.SourceERP:
-		return fmt.Errorf("the source %q means that an order was made in the ERP", order.SourceERP)
-	case len(c.Source) > 64 || len(c.Name) > 190:
-		return errors.New("--source may have 64 characters and --name 190")
-	case c.Name == "" || !printable(c.Name) || !printable(c.Source):
-		return errors.New("--name and --source must be printable, and --name not empty")
+	case len(c.Name) > 190:
+		return errors.New("--name may have 190 characters")
+	case c.Name == "" || strings.ContainsFunc(c.Name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("--name must be printable, and not empty")
+	}
+	if c.Source == "" {
+		return nil
+	}
+	if err := order.CheckSource(c.Source); err != nil {
+		return fmt.Errorf("--source: %w", err)
 	}
 	return nil
 }
-
-func printable(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
-// customerSource begins the source of every key of role customer; the partner's id follows.
-const customerSource = "customer:"
 
 // source is where orders come from that are placed with the key. Two customers must not share one: the idempotency
 // key of one would answer for the other.
 func (c keyCreateCommand) source() string {
 	switch {
 	case c.Role == string(order.RoleCustomer):
-		return customerSource + strconv.FormatInt(c.Customer, 10)
+		return order.CustomerSource + strconv.FormatInt(c.Customer, 10)
 	case c.Source != "":
 		return c.Source
 	case c.Role == string(order.RoleOperator):

@@ -24,6 +24,7 @@ type cli struct {
 	Sync     syncCommand     `cmd:"" help:"Bring what changed in Odoo to the mirror, once."`
 	Audit    auditCommand    `cmd:"" help:"Compare the mirror with Odoo, name what differs, and with --repair mend it."`
 	Dedupe   dedupeCommand   `cmd:"" help:"Report, and with --apply clean up, what earlier systems left behind."`
+	Adopt    adoptCommand    `cmd:"" help:"Report, and with --apply bring into the mirror, which orders another system's table knows, and by which keys."`
 	Intents  intentsCommand  `cmd:"" help:"List, show, retry and call off orders that have no outcome yet."`
 	Key      keyCommand      `cmd:"" help:"Create, list and revoke API keys."`
 	Webhooks webhooksCommand `cmd:"" help:"Let Odoo (17 or later) tell the gateway of changes as they happen."`

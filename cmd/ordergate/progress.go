@@ -26,18 +26,19 @@ func newProgress(w io.Writer, label string) *progress {
 	return p
 }
 
-// show draws the line anew, at most ten times a second but always at the end.
+// show draws the line anew, at most ten times a second but always at the end. Total is 0 where it is not known yet.
 func (p *progress) show(what string, done, total int) {
 	now := time.Now()
-	if p.out == nil || (done < total && now.Sub(p.last) < 100*time.Millisecond) {
+	if p.out == nil || (done != total && now.Sub(p.last) < 100*time.Millisecond) {
 		return
 	}
 	p.last, p.shown = now, true
 	rate := float64(done) / max(now.Sub(p.began).Seconds(), 0.001)
-	percent, left := 100, time.Duration(0)
-	if total > 0 {
-		percent = 100 * done / total
+	if total == 0 {
+		fmt.Fprintf(p.out, "\r\x1b[K%s: %d %s, %.0f/s", p.label, done, what, rate)
+		return
 	}
+	percent, left := 100*done/total, time.Duration(0)
 	if rate > 0 {
 		left = time.Duration(float64(total-done) / rate * float64(time.Second)).Round(time.Second)
 	}

@@ -37,13 +37,28 @@ type serveCommand struct {
 	BatchSize      int           `env:"ORDERGATE_BATCH_SIZE" default:"20" help:"Orders that go to Odoo in one call, at most."`
 	Lanes          int           `env:"ORDERGATE_LANES" default:"2" help:"Such calls that are under way at once, at most; not more than Odoo has workers for."`
 	MaxQueue       int           `env:"ORDERGATE_MAX_QUEUE" default:"200" help:"Requests that may wait for such a call; more are refused."`
+	MaxStrikes     int           `env:"ORDERGATE_MAX_STRIKES" default:"10" help:"How often Odoo, while it works, may fail over one order before that waits for an operator."`
 	MaxBacklog     int           `env:"ORDERGATE_MAX_BACKLOG" default:"100000" help:"Orders that may be queued in the database (Prefer: respond-async); more are refused."`
 	KeepKeys       time.Duration `env:"ORDERGATE_KEEP_KEYS" default:"720h" help:"How long idempotency keys and their outcomes are kept after the end."`
 	AuditAt        timeOfDay     `env:"ORDERGATE_AUDIT_AT" default:"03:00" placeholder:"HH:MM" help:"When the mirror is compared with Odoo every night, in UTC; off for never."`
 	AuditRepair    bool          `env:"ORDERGATE_AUDIT_REPAIR" default:"true" negatable:"" help:"Let the nightly audit bring the mirror to Odoo's state where they differ."`
+	RequestTimeout time.Duration `env:"ORDERGATE_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; at most 60s, and not less than the place budget."`
+	MaxInFlight    int           `env:"ORDERGATE_MAX_IN_FLIGHT" default:"1024" help:"Requests under way at once, at most; more are refused."`
+	MaxPerTenant   int           `env:"ORDERGATE_MAX_IN_FLIGHT_PER_TENANT" default:"256" help:"Of these, those of one tenant; more than may wait for Odoo."`
 	RateLimit      float64       `env:"ORDERGATE_RATE_LIMIT" default:"50" help:"Requests a second that one API key may make."`
 	TrustedProxies []string      `env:"ORDERGATE_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Reverse proxies whose X-Forwarded-For is believed."`
 	LogFormat      string        `env:"ORDERGATE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
+}
+
+// Validate refuses settings of which one would keep the other from ever counting. Kong calls it.
+func (c serveCommand) Validate() error {
+	switch {
+	case c.PlaceBudget > c.RequestTimeout:
+		return fmt.Errorf("ORDERGATE_PLACE_BUDGET (%s) is longer than ORDERGATE_REQUEST_TIMEOUT (%s): no caller would be left to wait", c.PlaceBudget, c.RequestTimeout)
+	case c.MaxQueue >= c.MaxPerTenant:
+		return fmt.Errorf("ORDERGATE_MAX_QUEUE (%d) must be less than ORDERGATE_MAX_IN_FLIGHT_PER_TENANT (%d): the requests that wait are under way", c.MaxQueue, c.MaxPerTenant)
+	}
+	return nil
 }
 
 // Run serves until ctx ends, then lets what is in flight come to its end.
@@ -108,7 +123,7 @@ func (c serveCommand) services(ctx context.Context, db *store.Store, log *slog.L
 			cfg.Clock = failpoint.Now
 			cfg.Freshness, cfg.SyncInterval = c.Freshness, c.SyncInterval
 			cfg.PlaceBudget, cfg.BatchSize, cfg.Lanes = c.PlaceBudget, c.BatchSize, c.Lanes
-			cfg.MaxQueue, cfg.MaxBacklog, cfg.KeepKeys = c.MaxQueue, c.MaxBacklog, c.KeepKeys
+			cfg.MaxQueue, cfg.MaxBacklog, cfg.MaxStrikes, cfg.KeepKeys = c.MaxQueue, c.MaxBacklog, c.MaxStrikes, c.KeepKeys
 			cfg.AuditAt, cfg.AuditRepair = time.Duration(c.AuditAt), c.AuditRepair
 		})
 		if err != nil {
@@ -146,7 +161,10 @@ func (c serveCommand) handler(db *store.Store, services []service, log *slog.Log
 	}
 	return gateway.New(gateway.Config{
 		Services: byTenant, Keys: db, Notified: notified, Checks: checks, Logger: log, Registry: registry, Version: version,
-		Limits:         gateway.Limits{RatePerSecond: c.RateLimit, Burst: int(2 * c.RateLimit)},
+		Limits: gateway.Limits{
+			RatePerSecond: c.RateLimit, Burst: int(2 * c.RateLimit), RequestTimeout: c.RequestTimeout,
+			MaxInFlight: c.MaxInFlight, MaxInFlightPerTenant: c.MaxPerTenant,
+		},
 		TrustedProxies: c.TrustedProxies,
 	})
 }

@@ -17,6 +17,7 @@ type syncCommand struct {
 	Full   bool   `help:"Read every order again, not only what changed. Rebuilds a mirror that was dropped. One that was ended goes on where it stopped."`
 
 	Since       time.Time `format:"2006-01-02" placeholder:"DATE" help:"With --full: only orders that were written in the ERP since that day (UTC)."`
+	Restart     bool      `help:"With --full: begin anew, also where one was ended."`
 	Connections int       `default:"2" help:"With --full: calls to the ERP at once, at most 16."`
 }
 
@@ -25,6 +26,8 @@ func (c syncCommand) Validate() error {
 	switch {
 	case !c.Since.IsZero() && !c.Full:
 		return errors.New("--since goes with --full")
+	case c.Restart && !c.Full:
+		return errors.New("--restart goes with --full")
 	case c.Since.After(time.Now()):
 		return errors.New("--since lies in the future")
 	case c.Connections < 1 || c.Connections > 16:
@@ -44,7 +47,7 @@ func (c syncCommand) Run(ctx context.Context, term terminal) error {
 		if !c.Full {
 			return s.Sync(ctx)
 		}
-		return s.FullSync(ctx, ordersync.FullSyncOptions{Since: c.Since, Connections: c.Connections})
+		return s.FullSync(ctx, ordersync.FullSyncOptions{Since: c.Since, Connections: c.Connections, Restart: c.Restart})
 	})
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func (f fixture) finding(t *testing.T, run int64, id int64, kind order.FindingKi
 var auditTests = map[string]func(t *testing.T, f fixture){
 	"SumsAreByMonthStatusAndCurrency": func(t *testing.T, f fixture) {
 		f.upsert(t, snapshot(1), snapshot(2), aprilOrder(7), snapshot(9))
-		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{9}, "sync")
+		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{9}, At(23, 0), "sync")
 		require.NoError(t, err)
 
 		march := order.Totals{Group: order.TotalsGroup{Period: month(time.March), Status: order.Draft, Currency: "EUR"},
@@ -104,7 +104,7 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 	"AnOrderIsReadAsItWasMirrored": func(t *testing.T, f fixture) {
 		s := snapshot(5)
 		f.upsert(t, s, snapshot(6))
-		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{6}, "sync")
+		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{6}, At(23, 0), "sync")
 		require.NoError(t, err)
 		found, err := f.MirroredOrders(t.Context(), f.tenant, []int64{5, 6, 7})
 		require.NoError(t, err)

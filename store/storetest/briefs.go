@@ -19,7 +19,7 @@ var briefTests = map[string]func(t *testing.T, f fixture){
 			snapshots = append(snapshots, s)
 		}
 		f.upsert(t, snapshots...)
-		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{3, 4}, "sync")
+		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{3, 4}, At(23, 0), "sync")
 		require.NoError(t, err)
 		seen, customers := map[int64]bool{}, map[int64]int{}
 		err = f.EachCustomersOrders(t.Context(), f.tenant, func(orders []order.Brief) error {

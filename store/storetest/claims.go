@@ -100,6 +100,25 @@ var claimTests = map[string]func(t *testing.T, f fixture){
 		require.True(t, claimed[1].UnknownAt.IsZero(), "the ERP was not asked")
 	},
 
+	"WhatWasBeingSentWaitsUntilTheTimeOfTheERPIsKnown": func(t *testing.T, f fixture) {
+		sending := f.inserted(t, "sending")
+		queued := f.insert(t, "queued", func(in *order.Intent) { in.State = order.Queued })
+		timeless := lease("t2", At(12, 5))
+		timeless.ERPNow = time.Time{}
+		require.Equal(t, []string{"queued"}, keysOf(f.claim(t, timeless, sending, queued)))
+		require.Equal(t, "t1", f.stored(t, "sending").LeaseToken)
+	},
+
+	"ADoubtIsNotDatedBack": func(t *testing.T, f fixture) {
+		in := f.inserted(t, "k")
+		require.True(t, f.end(t, "t1", store.End{IntentID: in.ID, State: order.Sending, UnknownAt: At(12, 30)}))
+		f.claim(t, lease("t2", At(12, 1)), in)
+		got := f.claim(t, lease("t3", At(12, 5)), in)[0]
+		require.Equal(t, At(12, 30), got.UnknownAt)
+		got = f.claim(t, lease("t4", At(12, 40)), in)[0]
+		require.Equal(t, At(12, 40).Add(erpAhead), got.UnknownAt)
+	},
+
 	"AClaimAfterACleanEndKeepsWhatIsKnown": func(t *testing.T, f fixture) {
 		in := f.inserted(t, "k")
 		require.True(t, f.end(t, "t1", store.End{IntentID: in.ID, State: order.Sending, NextAttemptAt: At(12, 1), ERPOrderID: 4711}))
@@ -119,7 +138,10 @@ var claimTests = map[string]func(t *testing.T, f fixture){
 			UnknownAt: At(12, 0), Failure: why}))
 		require.Equal(t, why, f.stored(t, "k").Failure)
 
-		claimed := f.claim(t, lease("t3", At(12, 2)), in)
+		require.Empty(t, f.claim(t, lease("t2", At(12, 2)), in), "it was said that there will be no order: only who asks again begins anew")
+		anew := lease("t3", At(12, 2))
+		anew.Anew = []int64{in.ID}
+		claimed := f.claim(t, anew, in)
 		require.Len(t, claimed, 1)
 		got := claimed[0]
 		require.Equal(t, order.Sending, got.State)
@@ -151,7 +173,7 @@ var claimTests = map[string]func(t *testing.T, f fixture){
 			ids[key] = in.ID
 		}
 		f.insert(t, "carried too", func(in *order.Intent) { in.LeaseUntil = now.Add(time.Second) })
-		require.NoError(t, f.RenewLeases(t.Context(), f.tenant, []string{"t1"}, At(12, 1)))
+		f.renew(t, At(12, 1), "t1")
 		_, err := f.DB().ExecContext(t.Context(), "UPDATE intents SET lease_until = ? WHERE tenant_id = ? AND idempotency_key LIKE 'carried%'",
 			now.Add(time.Second), f.tenant)
 		require.NoError(t, err)
@@ -179,18 +201,18 @@ var claimTests = map[string]func(t *testing.T, f fixture){
 		f.insert(t, "b", func(in *order.Intent) { in.LeaseToken, in.State = "b", order.Queued })
 		f.insert(t, "c", func(in *order.Intent) { in.LeaseToken = "c" })
 		f.queued(t, "free", "ref:u-17")
-		require.NoError(t, f.RenewLeases(t.Context(), f.tenant, []string{"a", "b", "", "gone"}, At(13, 0)))
+		require.Equal(t, []string{"a", "b"}, f.renew(t, At(13, 0), "b", "a", "", "gone"))
 		require.Equal(t, At(13, 0), f.stored(t, "a").LeaseUntil)
 		require.Equal(t, At(13, 0), f.stored(t, "b").LeaseUntil)
 		require.Equal(t, At(12, 1), f.stored(t, "c").LeaseUntil)
 		require.True(t, f.stored(t, "free").LeaseUntil.IsZero(), "what nobody holds cannot be renewed")
-		require.NoError(t, f.RenewLeases(t.Context(), f.tenant, nil, At(13, 0)))
+		require.Empty(t, f.renew(t, At(13, 0)))
 	},
 
 	"ALostLeaseIsNotRevived": func(t *testing.T, f fixture) {
 		in := f.inserted(t, "k")
 		taken := f.claim(t, lease("t2", At(12, 5)), in)
-		require.NoError(t, f.RenewLeases(t.Context(), f.tenant, []string{"t1"}, At(23, 0)))
+		require.Equal(t, []string{"t2"}, f.renew(t, taken[0].LeaseUntil, "t1", "t2"))
 		require.Equal(t, taken[0], f.stored(t, "k"))
 	},
 

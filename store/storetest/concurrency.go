@@ -114,6 +114,7 @@ var concurrencyTests = map[string]func(t *testing.T, f fixture){
 	},
 
 	"ConcurrentCatalogueWritesMeet": func(t *testing.T, f fixture) {
+		f.holdFullSync(t, "reader", At(10, 0))
 		contend(t, func(ctx context.Context, i int) error {
 			if err := f.UpsertProducts(ctx, f.tenant, []order.Product{product(1, "A"), product(2, "B")}); err != nil {
 				return err
@@ -121,7 +122,7 @@ var concurrencyTests = map[string]func(t *testing.T, f fixture){
 			if err := f.UpsertCustomers(ctx, f.tenant, []order.Customer{customer(2, "b"), customer(1, "a")}); err != nil {
 				return err
 			}
-			if err := f.SaveBackfill(ctx, f.tenant, store.Backfill{AfterID: int64(i), ERPBegan: At(10, i)}); err != nil {
+			if _, err := f.SaveBackfill(ctx, f.tenant, "reader", store.Backfill{AfterID: int64(i), ERPBegan: At(10, i)}); err != nil {
 				return err
 			}
 			_, err := f.AdvanceCursor(ctx, f.tenant, "sale.order", store.Cursor{WriteDate: At(10, i)}, "")

@@ -49,10 +49,7 @@ var editTests = map[string]func(t *testing.T, f fixture){
 		edited := later(snapshot(1), order.Draft)
 		edited.Reference = "other"
 		f.upsert(t, edited)
-		for _, table := range []string{"order_history", "order_lines", "orders"} {
-			_, err := f.DB().ExecContext(t.Context(), "DELETE FROM "+table+" WHERE tenant_id = ?", f.tenant)
-			require.NoError(t, err)
-		}
+		f.loseMirror(t)
 		f.upsert(t, edited)
 		o := f.order(t, 1)
 		require.Equal(t, "portal", o.Source)

@@ -192,7 +192,7 @@ var endTests = map[string]func(t *testing.T, f fixture){
 					require.Empty(t, got.LeaseToken)
 				}},
 			"RequestCancel": {[]order.IntentState{order.Sending, order.Parked}, order.Sending,
-				func(id int64) (bool, error) { return f.RequestCancel(t.Context(), f.tenant, id, At(13, 0)) },
+				func(id int64) (bool, error) { return f.RequestCancel(t.Context(), f.tenant, id, At(13, 0), At(13, 1)) },
 				func(t *testing.T, got order.Intent) {
 					require.Equal(t, At(13, 0), got.CancelRequestedAt)
 					require.Equal(t, 1, got.Strikes)
@@ -238,15 +238,29 @@ var endTests = map[string]func(t *testing.T, f fixture){
 
 	"CancellingInterruptsNobodyAndKeepsTheFirstTime": func(t *testing.T, f fixture) {
 		in := f.inserted(t, "k")
+		require.False(t, f.requestCancel(t, in, in.LeaseUntil.Add(-time.Second), At(12, 0)), "somebody carries it")
+		require.False(t, f.requestCancel(t, in, At(13, 0), time.Time{}), "what was left behind would be in doubt since nobody knows when")
+		require.Equal(t, *in, f.stored(t, "k"))
 		for _, at := range []time.Time{At(13, 0), At(14, 0)} {
-			noted, err := f.RequestCancel(t.Context(), f.tenant, in.ID, at)
-			require.NoError(t, err)
-			require.True(t, noted)
+			require.True(t, f.requestCancel(t, in, at, at.Add(erpAhead)))
 		}
+		require.Equal(t, At(13, 0), f.stored(t, "k").CancelRequestedAt)
+	},
+
+	"CancellingTakesAwayALeaseThatWasLeftBehind": func(t *testing.T, f fixture) {
+		in := f.inserted(t, "k")
+		require.True(t, f.requestCancel(t, in, At(13, 0), At(13, 0).Add(erpAhead)))
 		got := f.stored(t, "k")
-		require.Equal(t, At(13, 0), got.CancelRequestedAt)
-		require.Equal(t, "t1", got.LeaseToken)
-		require.Equal(t, in.LeaseUntil, got.LeaseUntil)
+		require.Empty(t, got.LeaseToken)
+		require.Equal(t, At(13, 0).Add(erpAhead), got.UnknownAt, "the ERP may have been at work")
+		placed, err := f.PlaceIntents(t.Context(), f.tenant, "t1", []store.Placed{placing(in, snapshot(4711))})
+		require.NoError(t, err)
+		require.Empty(t, placed, "whoever comes back to it does not know that it was called off")
+
+		claimed := f.claim(t, lease("t2", At(13, 5)), in)
+		require.Equal(t, At(13, 0).Add(erpAhead), claimed[0].UnknownAt)
+		require.True(t, f.end(t, "t2", store.End{IntentID: in.ID, State: order.Sending}))
+		require.True(t, f.requestCancel(t, in, At(14, 0), time.Time{}), "nothing was left behind")
 	},
 
 	"AWaitingIntentIsCancelledWhoeverHoldsIt": func(t *testing.T, f fixture) {
@@ -263,6 +277,12 @@ var endTests = map[string]func(t *testing.T, f fixture){
 // inState stores an intent with a strike that nobody carries, in a state.
 func (f fixture) inState(t *testing.T, key string, state order.IntentState) *order.Intent {
 	t.Helper()
+	if state == order.Adopted {
+		f.upsert(t, snapshot(9000))
+		f.adopt(t, store.Adoption{ERPOrderID: 9000, Keys: []store.AdoptedKey{{Source: "portal", Key: key}}})
+		in := f.stored(t, key)
+		return &in
+	}
 	in := f.insert(t, key, func(in *order.Intent) { in.Strikes, in.Acknowledged = 1, true })
 	if state == order.Placed {
 		f.place(t, in, snapshot(in.ID))
@@ -273,3 +293,11 @@ func (f fixture) inState(t *testing.T, key string, state order.IntentState) *ord
 }
 
 var assertCause = order.Errorf(order.Internal, "secret", "dial tcp 10.0.0.7")
+
+// requestCancel notes that an intent was called off, and reports whether it could be.
+func (f fixture) requestCancel(t *testing.T, in *order.Intent, at, erpNow time.Time) bool {
+	t.Helper()
+	noted, err := f.RequestCancel(t.Context(), f.tenant, in.ID, at, erpNow)
+	require.NoError(t, err)
+	return noted
+}

@@ -20,7 +20,7 @@ func Exercise(t *testing.T, open func(t *testing.T) *store.Store) {
 	tests := map[string]func(t *testing.T, f fixture){}
 	for _, group := range []map[string]func(t *testing.T, f fixture){
 		intentTests, claimTests, queueTests, endTests, placementTests, orderTests, listingTests, catalogueTests, syncTests, editTests, briefTests, accessTests, concurrencyTests,
-		webhookTests, auditTests,
+		webhookTests, auditTests, adoptTests,
 	} {
 		for name, test := range group {
 			tests[name] = test
@@ -159,6 +159,14 @@ func (f fixture) claim(t *testing.T, lease store.Lease, intents ...*order.Intent
 	claimed, err := f.ClaimIntents(t.Context(), f.tenant, idsOf(intents...), lease)
 	require.NoError(t, err)
 	return claimed
+}
+
+// renew prolongs leases and returns the tokens that still held one.
+func (f fixture) renew(t *testing.T, until time.Time, tokens ...string) []string {
+	t.Helper()
+	renewed, err := f.RenewLeases(t.Context(), f.tenant, tokens, until)
+	require.NoError(t, err)
+	return renewed
 }
 
 // end ends the attempt at an intent and reports whether the token held it.

@@ -62,7 +62,6 @@ var intentTests = map[string]func(t *testing.T, f fixture){
 		for _, spoil := range []func(*store.Lease){
 			func(l *store.Lease) { l.Token = "" },
 			func(l *store.Lease) { l.Until = time.Time{} },
-			func(l *store.Lease) { l.ERPNow = time.Time{} },
 		} {
 			bad := good
 			spoil(&bad)

@@ -55,7 +55,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		},
 		"ClaimIntents": func(t *testing.T, f fixture) (any, error) {
 			stolen := lease("thief", At(23, 0))
-			stolen.Held = []string{"t1"}
+			stolen.Held, stolen.Anew = []string{"t1"}, []int64{intent.ID, waiting.ID}
 			return list(f.ClaimIntents(ctx, f.tenant, []int64{intent.ID, waiting.ID}, stolen))
 		},
 		"ClaimQueued": func(t *testing.T, f fixture) (any, error) {
@@ -63,7 +63,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		},
 		"DueIntents": func(t *testing.T, f fixture) (any, error) { return list(f.DueIntents(ctx, f.tenant, At(23, 0), 10)) },
 		"RenewLeases": func(t *testing.T, f fixture) (any, error) {
-			return nil, f.RenewLeases(ctx, f.tenant, []string{"t1"}, At(23, 0))
+			return list(f.RenewLeases(ctx, f.tenant, []string{"t1"}, At(23, 0)))
 		},
 		"SavePlans": func(t *testing.T, f fixture) (any, error) {
 			return list(f.SavePlans(ctx, f.tenant, "t1", map[int64]order.Plan{intent.ID: intent.Plan}))
@@ -80,7 +80,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		},
 		"CancelWaiting": func(t *testing.T, f fixture) (any, error) { return f.CancelWaiting(ctx, f.tenant, waiting.ID, nil) },
 		"RequestCancel": func(t *testing.T, f fixture) (any, error) {
-			return f.RequestCancel(ctx, f.tenant, intent.ID, At(23, 0))
+			return f.RequestCancel(ctx, f.tenant, intent.ID, At(23, 0), At(23, 0))
 		},
 		"RetryIntent": func(t *testing.T, f fixture) (any, error) { return f.RetryIntent(ctx, f.tenant, intent.ID, At(23, 0)) },
 		"PurgeIntents": func(t *testing.T, f fixture) (any, error) {
@@ -109,6 +109,16 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			}
 			return list(seen, nil)
 		},
+		"AdoptOrders": func(t *testing.T, f fixture) (any, error) {
+			adoptions := []store.Adoption{{ERPOrderID: 1, Source: "thief", Keys: []store.AdoptedKey{{Source: "portal", Key: "k"}}}}
+			done, err := f.AdoptOrders(ctx, f.tenant, adoptions, true)
+			require.Equal(t, []store.Adopted{{}}, done)
+			if err == nil {
+				done, err = f.AdoptOrders(ctx, f.tenant, adoptions, false)
+				require.Equal(t, []store.Adopted{{Sourced: true, Keys: 1}}, done, "the key is free here")
+			}
+			return nil, err
+		},
 		"OrderHeads": func(t *testing.T, f fixture) (any, error) {
 			heads, err := f.OrderHeads(ctx, f.tenant, []int64{1})
 			return len(heads), err
@@ -116,7 +126,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		"CountOrders": func(t *testing.T, f fixture) (any, error) { return f.CountOrders(ctx, f.tenant, order.IDRange{}) },
 		"OrderIDs":    func(t *testing.T, f fixture) (any, error) { return list(f.OrderIDs(ctx, f.tenant, 0, 10)) },
 		"MarkDeleted": func(t *testing.T, f fixture) (any, error) {
-			return f.MarkDeleted(ctx, f.tenant, []int64{1}, "sync")
+			return f.MarkDeleted(ctx, f.tenant, []int64{1}, At(23, 0), "sync")
 		},
 		"History": func(t *testing.T, f fixture) (any, error) {
 			_, err := f.History(ctx, f.tenant, 1)
@@ -145,6 +155,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			c.WriteDate = At(23, 0)
 			return nil, f.UpsertCustomers(ctx, f.tenant, []order.Customer{c})
 		},
+		"CorrectCompanies": func(t *testing.T, f fixture) (any, error) { return f.CorrectCompanies(ctx, f.tenant) },
 		"CustomerByRef": func(t *testing.T, f fixture) (any, error) {
 			_, err := f.CustomerByRef(ctx, f.tenant, "u-17")
 			return nil, missing(err)
@@ -168,9 +179,9 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		},
 		"Backfill": func(t *testing.T, f fixture) (any, error) { return f.Backfill(ctx, f.tenant) },
 		"SaveBackfill": func(t *testing.T, f fixture) (any, error) {
-			return nil, f.SaveBackfill(ctx, f.tenant, store.Backfill{AfterID: 77, ERPBegan: At(23, 0)})
+			return f.SaveBackfill(ctx, f.tenant, "reader", store.Backfill{AfterID: 77, ERPBegan: At(23, 0)})
 		},
-		"EndBackfill":  func(t *testing.T, f fixture) (any, error) { return nil, f.EndBackfill(ctx, f.tenant) },
+		"EndBackfill":  func(t *testing.T, f fixture) (any, error) { return f.EndBackfill(ctx, f.tenant, "reader") },
 		"LastOrderID":  func(t *testing.T, f fixture) (any, error) { return f.LastOrderID(ctx, f.tenant) },
 		"CountMirror":  func(t *testing.T, f fixture) (any, error) { return f.CountMirror(ctx, f.tenant) },
 		"OrderInDoubt": func(t *testing.T, f fixture) (any, error) { return f.OrderInDoubt(ctx, f.tenant, 1) },
@@ -231,7 +242,9 @@ func (f fixture) populate(t *testing.T) order.APIKey {
 	require.NoError(t, err)
 	_, err = f.HoldSync(t.Context(), f.tenant, store.BackgroundSync, store.SyncLease{Holder: "other", Now: At(10, 0), Until: At(10, 1)})
 	require.NoError(t, err)
-	require.NoError(t, f.SaveBackfill(t.Context(), f.tenant, store.Backfill{AfterID: 7, ERPBegan: At(10, 0)}))
+	f.holdFullSync(t, "reader", At(10, 0))
+	_, err = f.SaveBackfill(t.Context(), f.tenant, "reader", store.Backfill{AfterID: 7, ERPBegan: At(10, 0)})
+	require.NoError(t, err)
 	require.NoError(t, f.SaveWebhooks(t.Context(), f.tenant, webhooks("secret")))
 	f.upsert(t, snapshot(1))
 	f.inserted(t, "k")

@@ -142,7 +142,7 @@ var listingTests = map[string]func(t *testing.T, f fixture){
 		require.NotEqual(t, terms, f.rows(t, "order_terms"))
 		require.Equal(t, []int64{2, 3, 1}, f.listed(t, order.Filter{Query: "po"}))
 		require.Equal(t, []int64{3, 1}, f.listed(t, order.Filter{Query: "po", Before: order.Position{OrderedAt: At(10, 0), ID: 2}}))
-		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{3}, "sync")
+		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{3}, At(23, 0), "sync")
 		require.NoError(t, err)
 		require.Equal(t, []int64{2, 1}, f.listed(t, order.Filter{Query: "po"}))
 		require.Equal(t, []int64{3}, f.listed(t, order.Filter{Query: "po", Sync: order.SyncDeleted}))

@@ -238,10 +238,11 @@ var orderTests = map[string]func(t *testing.T, f fixture){
 
 	"ADeletedOrderBecomesATombstoneAndMayReturn": func(t *testing.T, f fixture) {
 		f.upsert(t, snapshot(1), snapshot(2), snapshot(3))
-		n, err := f.MarkDeleted(t.Context(), f.tenant, []int64{3, 1, 99}, "sync")
+		read := snapshot(1).ReadAt
+		n, err := f.MarkDeleted(t.Context(), f.tenant, []int64{3, 1, 99}, read.Add(10*time.Second), "sync")
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = f.MarkDeleted(t.Context(), f.tenant, []int64{1}, "sync")
+		n, err = f.MarkDeleted(t.Context(), f.tenant, []int64{1}, read.Add(time.Hour), "sync")
 		require.NoError(t, err)
 		require.Zero(t, n, "it is deleted already")
 
@@ -263,7 +264,14 @@ var orderTests = map[string]func(t *testing.T, f fixture){
 		stale := snapshot(1)
 		stale.WriteDate = stale.WriteDate.Add(-time.Minute)
 		require.Equal(t, store.Upserted{Older: 1}, f.upsert(t, stale))
-		require.Equal(t, store.Upserted{Updated: 2}, f.upsert(t, snapshot(1), later(snapshot(3), order.Cancelled)))
+		for _, before := range []time.Duration{0, 9 * time.Second, 10 * time.Second} {
+			slow := snapshot(1)
+			slow.ReadAt = read.Add(before)
+			require.Equal(t, store.Upserted{Older: 1}, f.upsert(t, slow), "it was read before it was deleted, and stored later")
+		}
+		back := snapshot(1)
+		back.ReadAt = read.Add(11 * time.Second)
+		require.Equal(t, store.Upserted{Updated: 2}, f.upsert(t, back, later(snapshot(3), order.Cancelled)))
 		require.True(t, f.order(t, 1).DeletedAt.IsZero())
 		require.Equal(t, []string{order.HistoryAppeared, order.HistoryDeleted, order.HistoryRestored}, f.codes(t, 1))
 		require.Equal(t, []string{order.HistoryAppeared, order.HistoryDeleted, order.HistoryRestored,

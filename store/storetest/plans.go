@@ -80,9 +80,8 @@ func exercisePlans(t *testing.T, s *store.Store) {
 			" AND erp_order_id > 1400 AND deleted_at IS NULL ORDER BY erp_order_id LIMIT 20", "uniq_orders_erp_order"},
 		"who placed orders": {"SELECT source FROM intents WHERE tenant_id = " + tenant + " AND erp_order_id IN (1, 2)",
 			"idx_intents_order"},
-		"products by SKU":       {"SELECT id FROM products WHERE tenant_id = " + tenant + " AND sku IN ('SKU 7', 'SKU 8')", "idx_products_sku"},
-		"customer by ref":       {"SELECT id FROM customers WHERE tenant_id = " + tenant + " AND ref = 'u-7'", "uniq_customers_ref"},
-		"partners of a company": {"SELECT erp_partner_id FROM customers WHERE tenant_id = " + tenant + " AND erp_company_id = 3", "idx_customers_company"},
+		"products by SKU": {"SELECT id FROM products WHERE tenant_id = " + tenant + " AND sku IN ('SKU 7', 'SKU 8')", "idx_products_sku"},
+		"customer by ref": {"SELECT id FROM customers WHERE tenant_id = " + tenant + " AND ref = 'u-7'", "uniq_customers_ref"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireIndexed(t, f.plan(t, c.query), c.index)

@@ -97,7 +97,8 @@ func (f fixture) exerciseQueueReads(t *testing.T) {
 			return err
 		},
 		"renew": func() error {
-			return f.RenewLeases(t.Context(), f.tenant, []string{"token 1", "token 2", "gone"}, At(12, 2))
+			_, err := f.RenewLeases(t.Context(), f.tenant, []string{"token 1", "token 2", "gone"}, At(12, 2))
+			return err
 		},
 		"due": func() error { _, err := f.DueIntents(t.Context(), f.tenant, At(23, 0), 10); return err },
 		"purge": func() error {

@@ -64,20 +64,59 @@ var syncTests = map[string]func(t *testing.T, f fixture){
 		got, err := f.Backfill(t.Context(), f.tenant)
 		require.NoError(t, err)
 		require.Zero(t, got)
+		f.holdFullSync(t, "reader", At(10, 0))
 		for _, b := range []store.Backfill{
 			{AfterID: 7, Orders: 5, ERPBegan: At(10, 0)}, {AfterID: 9, Orders: 6, ERPBegan: At(10, 0)},
 			{Since: At(1, 0), AfterID: 1, ERPBegan: At(11, 0)},
 		} {
-			require.NoError(t, f.SaveBackfill(t.Context(), f.tenant, b))
+			require.True(t, f.saveBackfill(t, "reader", b))
 			got, err = f.Backfill(t.Context(), f.tenant)
 			require.NoError(t, err)
 			require.Equal(t, b, got)
 		}
-		require.NoError(t, f.EndBackfill(t.Context(), f.tenant))
+		require.True(t, f.endBackfill(t, "reader"))
 		got, err = f.Backfill(t.Context(), f.tenant)
 		require.NoError(t, err)
 		require.Zero(t, got)
 	},
+
+	"OnlyWhoseTurnItIsNotesHowFarAFullReadHasCome": func(t *testing.T, f fixture) {
+		f.holdFullSync(t, "first", At(10, 0))
+		require.True(t, f.saveBackfill(t, "first", store.Backfill{AfterID: 7, ERPBegan: At(10, 0)}))
+		f.holdFullSync(t, "second", At(11, 0))
+		require.False(t, f.saveBackfill(t, "first", store.Backfill{AfterID: 5, ERPBegan: At(10, 0)}))
+		require.False(t, f.endBackfill(t, "first"))
+		got, err := f.Backfill(t.Context(), f.tenant)
+		require.NoError(t, err)
+		require.EqualValues(t, 7, got.AfterID)
+		require.True(t, f.endBackfill(t, "second"))
+		require.False(t, f.saveBackfill(t, "first", store.Backfill{AfterID: 8, ERPBegan: At(10, 0)}), "what has ended does not come back")
+		got, err = f.Backfill(t.Context(), f.tenant)
+		require.NoError(t, err)
+		require.Zero(t, got)
+	},
+}
+
+// holdFullSync takes the lease of full reads.
+func (f fixture) holdFullSync(t *testing.T, holder string, now time.Time) {
+	t.Helper()
+	held, err := f.HoldSync(t.Context(), f.tenant, store.FullSync, store.SyncLease{Holder: holder, Now: now, Until: now.Add(store.SyncLeaseLasts)})
+	require.NoError(t, err)
+	require.True(t, held)
+}
+
+func (f fixture) saveBackfill(t *testing.T, holder string, b store.Backfill) bool {
+	t.Helper()
+	saved, err := f.SaveBackfill(t.Context(), f.tenant, holder, b)
+	require.NoError(t, err)
+	return saved
+}
+
+func (f fixture) endBackfill(t *testing.T, holder string) bool {
+	t.Helper()
+	ended, err := f.EndBackfill(t.Context(), f.tenant, holder)
+	require.NoError(t, err)
+	return ended
 }
 
 func (f fixture) cursor(t *testing.T, model string) store.Cursor {

@@ -22,45 +22,25 @@ const (
 	loadChunk        = 50_000
 )
 
-// beforeListings is the step before the one that indexes orders for listings.
-const beforeListings = 17
+// The steps before those that prepare orders for listings.
+const (
+	beforeListings  = 17
+	beforeCompanies = 20
+)
 
 var listingBegins = time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // loadListings fills a database with orders as an earlier version of the program would have left them, and then brings
-// it to the current schema, which is how long an operator waits.
+// it to the current schema. How long the last step takes is how long an operator waits.
 func loadListings(ctx context.Context, m *store.Store) (load, migrate time.Duration, err error) {
 	begin := time.Now()
-	if err := migrations.UpTo(ctx, m.DB(), m.Dialect(), beforeListings, nil); err != nil {
-		return 0, 0, err
-	}
-	for _, name := range []string{"one", "two", "three"} {
-		if _, err := m.EnsureTenant(ctx, name); err != nil {
+	for tenant, orders := range []int64{listingOrders, listingOthers, listingOthers} {
+		if err := fillTenant(ctx, m, int64(tenant+1), orders); err != nil {
 			return 0, 0, err
 		}
 	}
-	execute := func(format string, args ...any) {
-		if err == nil {
-			_, err = m.DB().ExecContext(ctx, fmt.Sprintf(format, args...))
-		}
-	}
-	for tenant := int64(listingTenant); tenant < listingTenant+3; tenant++ {
-		orders := int64(listingOrders)
-		if tenant != listingTenant {
-			orders = listingOthers
-		}
-		execute(`INSERT INTO customers (tenant_id, erp_partner_id, erp_company_id, ref, name, email, phone, active, search_text,
-			created_at, updated_at) SELECT %d, seq, IF(seq BETWEEN %d AND %d, %d, seq - seq %% 10), CONCAT('u-', seq),
-			CONCAT('Customer ', seq), CONCAT('c', seq, '@example.com'), '', 1, '', '2023-01-01', '2023-01-01' FROM seq_1_to_%d`,
-			tenant, listingCompany, listingCompany+199, listingCompany, listingCustomers)
-		for first := int64(1); first <= orders; first += loadChunk {
-			last := min(first+loadChunk-1, orders)
-			execute(insertOrders, tenant, listingDays*86400/float64(orders), first, last)
-			execute(insertOrderLines, tenant, first, last)
-		}
-	}
 	load = time.Since(begin)
-	if err != nil {
+	if err := migrations.UpTo(ctx, m.DB(), m.Dialect(), beforeCompanies, nil); err != nil {
 		return 0, 0, err
 	}
 	begin = time.Now()
@@ -69,9 +49,45 @@ func loadListings(ctx context.Context, m *store.Store) (load, migrate time.Durat
 	}
 	migrate = time.Since(begin)
 	for _, table := range []string{"orders", "order_lines", "customers", "order_terms"} {
-		execute("ANALYZE TABLE %s", table)
+		if _, err := m.DB().ExecContext(ctx, "ANALYZE TABLE "+table); err != nil {
+			return 0, 0, err
+		}
 	}
-	return load, migrate, err
+	return load, migrate, nil
+}
+
+// loadTenant fills a database with a tenant's orders, and brings it to the current schema.
+func loadTenant(ctx context.Context, m *store.Store, tenant, orders int64) error {
+	if err := fillTenant(ctx, m, tenant, orders); err != nil {
+		return err
+	}
+	return migrations.Up(ctx, m.DB(), m.Dialect(), nil)
+}
+
+// fillTenant adds a tenant, which is to have this id, with customers and orders, as an earlier version would have left them.
+func fillTenant(ctx context.Context, m *store.Store, tenant, orders int64) error {
+	if err := migrations.UpTo(ctx, m.DB(), m.Dialect(), beforeListings, nil); err != nil {
+		return err
+	}
+	if _, err := m.EnsureTenant(ctx, fmt.Sprint("tenant ", tenant)); err != nil {
+		return err
+	}
+	var err error
+	execute := func(format string, args ...any) {
+		if err == nil {
+			_, err = m.DB().ExecContext(ctx, fmt.Sprintf(format, args...))
+		}
+	}
+	execute(`INSERT INTO customers (tenant_id, erp_partner_id, erp_company_id, ref, name, email, phone, active, search_text,
+		created_at, updated_at) SELECT %d, seq, IF(seq BETWEEN %d AND %d, %d, GREATEST(seq - seq %% 10, 1)), CONCAT('u-', seq),
+		CONCAT('Customer ', seq), CONCAT('c', seq, '@example.com'), '', 1, '', '2023-01-01', '2023-01-01' FROM seq_1_to_%d`,
+		tenant, listingCompany, listingCompany+199, listingCompany, listingCustomers)
+	for first := int64(1); first <= orders; first += loadChunk {
+		last := min(first+loadChunk-1, orders)
+		execute(insertOrders, tenant, listingDays*86400/float64(orders), first, last)
+		execute(insertOrderLines, tenant, first, last)
+	}
+	return err
 }
 
 // Four orders in five are done, one in a thousand is sent. Two in five are of one customer, and the others' numbers fall
@@ -106,8 +122,8 @@ const (
 )
 
 // openListings creates a database for this run and opens it as the gateway does. drop removes it.
-func openListings(ctx context.Context, s *stage) (m *store.Store, drop func(), err error) {
-	database := s.database + "_listing"
+func openListings(ctx context.Context, s *stage, name string) (m *store.Store, drop func(), err error) {
+	database := s.database + "_" + name
 	if err := s.sql("CREATE DATABASE " + database); err != nil {
 		return nil, nil, err
 	}

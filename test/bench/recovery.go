@@ -49,18 +49,8 @@ func measureRecovery(s *stage, r *report) error {
 		return err
 	}
 	defer g.stop()
-	for {
-		left, err := s.count(openIntents)
-		if err != nil {
-			return err
-		}
-		if left == 0 {
-			break
-		}
-		if time.Since(began) > recoveryPatience {
-			return fmt.Errorf("%d intents are still open %s after the restart:\n%s", left, recoveryPatience, g.lastWords())
-		}
-		time.Sleep(100 * time.Millisecond)
+	if err := s.waitUntilFinal(recoveryPatience); err != nil {
+		return fmt.Errorf("%w:\n%s", err, g.lastWords())
 	}
 	took := time.Since(began)
 

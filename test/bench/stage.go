@@ -141,3 +141,16 @@ func (s *stage) count(condition string) (n int64, err error) {
 	err = s.db.QueryRowContext(context.Background(), "SELECT COUNT(*) FROM "+s.database+".intents WHERE "+condition).Scan(&n)
 	return n, err
 }
+
+// waitUntilFinal waits until no intent is open.
+func (s *stage) waitUntilFinal(patience time.Duration) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		open, err := s.count(openIntents)
+		switch {
+		case err != nil || open == 0:
+			return err
+		case time.Now().After(deadline):
+			return fmt.Errorf("%d intents are still open after %s", open, patience)
+		}
+	}
+}

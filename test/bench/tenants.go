@@ -83,6 +83,9 @@ func measureTenants(s *stage, r *report) error {
 		if err := g.waitUntilPlaces(wish{apiKey: keys[0], customer: s.name + "-tenants", reference: fmt.Sprintf("%s-again-%d", s.name, round)}); err != nil {
 			return err
 		}
+		if err := s.waitUntilFinal(breakerRecovered); err != nil {
+			return err
+		}
 	}
 	r.note("Ten tenants, %.1f orders a second: p50 of nine %s, and %s while the tenth hangs; %d and %d orders.",
 		rate, milliseconds(median(before)), milliseconds(median(during)), len(before), len(during))

@@ -45,6 +45,7 @@ func check(e evidence) []Violation {
 		c.once(a)
 		c.kept(a)
 		c.nothing(a)
+		c.forAReason(a)
 		c.oneAnswer(a)
 		c.edits(a)
 		c.deletions(a)
@@ -193,6 +194,23 @@ func (c *checker) nothing(a asked) {
 		c.violated(Nothing, a.key, "its last answer is %d %s, and Odoo has %v", last.Status, last.Code, c.orders[a.key])
 	case m == notAccepted && onlyRefusals:
 		c.violated(Nothing, a.key, "all its answers are refusals, the last %d %s, and Odoo has %v", last.Status, last.Code, c.orders[a.key])
+	}
+}
+
+// forAReason: only what is wrong with an order itself refuses it for good. Trouble is no reason.
+func (c *checker) forAReason(a asked) {
+	if a.wish.Bad != "" {
+		return
+	}
+	sound := map[string]bool{"intent_cancelled": true, "deleted_in_erp": true}
+	for _, x := range a.exchanges {
+		if x.meaning() == refused && !sound[x.Code] {
+			c.violated(Answer, a.key, "nothing is wrong with the order, and it was refused at %dms: %d %s", x.Answered.Milliseconds(),
+				x.Status, x.Code)
+		}
+	}
+	if in := c.intents[a.key]; in["state"] == string(order.Rejected) && !strings.Contains(in["failure"], `"code":"deleted_in_erp"`) {
+		c.violated(Answer, a.key, "nothing is wrong with the order, and it is rejected: %s", in["failure"])
 	}
 }
 

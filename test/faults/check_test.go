@@ -119,6 +119,15 @@ func TestViolationsAreSeen(t *testing.T) {
 		"a cancelled key with an order in force": {Nothing, func(e *evidence) {
 			e.ask(0, answered("k1", 9, 422, problem("intent_cancelled")))
 		}},
+		"a sound order that is refused": {Answer, func(e *evidence) {
+			e.lose("k1")
+			e.wishes[0].exchanges = []*Exchange{answered("k1", 1, 422, problem("erp_rejected"))}
+		}},
+		"a sound order that is rejected": {Answer, func(e *evidence) {
+			e.lose("k1")
+			e.wishes[0].exchanges = []*Exchange{answered("k1", 1, 202, "")}
+			e.intents["k1"] = row{"state": "rejected", "failure": `{"kind":"unprocessable","code":"erp_rejected"}`}
+		}},
 		"two ids for one key":   {Answer, func(e *evidence) { e.ask(1, answered("k2", 9, 201, `{"id":11}`)) }},
 		"a replay that differs": {Answer, func(e *evidence) { e.ask(1, answered("k2", 9, 201, `{"id":12,"note":"x"}`)) }},
 		"422 and then 201": {Answer, func(e *evidence) {
@@ -179,11 +188,18 @@ func TestWhatIsAllowedIsNoViolation(t *testing.T) {
 		},
 		"the same refusal in two requests": func(e *evidence) {
 			e.lose("k1")
+			e.wishes[0].wish.Bad = BadGone
 			e.intents["k1"] = row{"state": "rejected", "failure": `{"kind":"unprocessable"}`}
 			e.wishes[0].exchanges = []*Exchange{answered("k1", 1, 422, problem("erp_rejected", "r1")), answered("k1", 2, 422, problem("erp_rejected", "r2"))}
 		},
+		"an order that people deleted before it was read back": func(e *evidence) {
+			e.lose("k1")
+			e.intents["k1"] = row{"state": "rejected", "failure": `{"kind":"unprocessable","code":"deleted_in_erp"}`}
+			e.wishes[0].exchanges = []*Exchange{answered("k1", 1, 422, problem("deleted_in_erp", "r1"))}
+		},
 		"a 202 that the ERP rejects": func(e *evidence) {
 			e.lose("k2")
+			e.wishes[1].wish.Bad = BadGone
 			e.intents["k2"] = row{"state": "rejected", "failure": `{"kind":"unprocessable","code":"erp_rejected"}`}
 			e.wishes[1].exchanges = []*Exchange{queuedAt("k2", 2)}
 		},

@@ -73,13 +73,17 @@ var GuardScenarios = []Guarded{
 		Fault: "a call is held up on its way, its repetition refused, and then it commits",
 		draw:  directed(Wish{Patience: 1, Replay: true}),
 		script: func(ctx context.Context, w *world) error {
-			const held = 4 * time.Second
-			w.loads(proxy.DelayRequest(held), 1)
+			goesOn := make(chan struct{})
+			w.loads(proxy.HoldRequest(goesOn), 1)
 			w.loads(proxy.Say(http.StatusOK, contentXML, loadMessage(refusedProduct)), proxy.Always)
-			until := time.Now().Add(held + time.Second)
-			w.clients.run(ctx)
-			sleepUntil(ctx, until)
-			return ctx.Err()
+			var sending sync.WaitGroup
+			sending.Go(func() { w.clients.run(ctx) })
+			err := w.until(ctx, func() bool { return w.erp.http.Counts().Faulted > 1 })
+			pause(ctx, 2*time.Second) // for the refusal to be taken for final
+			close(goesOn)
+			sending.Wait()
+			pause(ctx, time.Second)
+			return errors.Join(err, ctx.Err())
 		},
 	}},
 	{Guard: failpoint.StickyDoubt, Breaks: Nothing, Odoo: Sandbox14, Scenario: Scenario{

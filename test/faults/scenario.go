@@ -156,11 +156,11 @@ func outage(d drawer, p *Plan) {
 
 // poison: one or two orders make Odoo fail, among others that do not.
 func poison(d drawer, p *Plan) {
+	p.Settings["ORDERGATE_MAX_STRIKES"] = pick(d, "2", "3")
 	for range 1 + d.IntN(2) {
 		c := d.IntN(len(p.Clients))
 		wishes := p.Clients[c].Wishes
 		w := &wishes[d.IntN(len(wishes))]
-		// An impatient caller: every one of its requests is another attempt.
 		w.Bad, w.Edit, w.Delete, w.OtherBody, w.Chase, w.Patience = BadPoison, false, false, false, true, 16
 	}
 	p.Events = append(p.Events, Event{At: 0, What: eventPoison})

@@ -1,0 +1,3 @@
+ALTER TABLE customers
+    DROP KEY idx_customers_company,
+    ALGORITHM=INPLACE, LOCK=NONE
