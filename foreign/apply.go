@@ -36,24 +36,10 @@ func (d *Database) Apply(ctx context.Context, o Options, progress func(Progress)
 		return r, err
 	}
 	last := r.Counts.Rounds + maxRounds
-	for r.active() {
-		var next Run
-		switch r.State {
-		case Preparing:
-			next, err = d.prepare(ctx, r)
-		case Planning:
-			next, err = d.planRange(ctx, r)
-		case Cleaning:
-			next, err = d.cleanBatch(ctx, r, o.Batch)
-		case Indexing:
-			next, err = d.close(ctx, r)
-		case Undoing:
-			return r, fmt.Errorf("foreign: run %s is being undone; `ordergate dedupe undo %s` goes on with that", r.ID, r.ID)
-		default:
-			return r, fmt.Errorf("foreign: run %s is in the unknown state %q", r.ID, r.State)
-		}
-		if err != nil {
-			return r, fmt.Errorf("foreign: run %s, %s: %w", r.ID, r.State, err)
+	for r.State != Done {
+		next, err := d.step(ctx, r, o)
+		if err != nil || next.State == Undoing || next.State == Undone {
+			return r, d.giveWay(ctx, r, err)
 		}
 		r = next
 		progress(Progress{State: r.State, Done: min(r.progress.Looked, r.progress.Rows), Total: r.progress.Rows, Archived: r.Counts.Archived})
@@ -62,6 +48,43 @@ func (d *Database) Apply(ctx context.Context, o Options, progress func(Progress)
 		}
 	}
 	return r, nil
+}
+
+// step carries a run on by as much as can be lost without harm.
+func (d *Database) step(ctx context.Context, r Run, o Options) (Run, error) {
+	switch r.State {
+	case Preparing:
+		return d.prepare(ctx, r)
+	case Planning:
+		return d.planRange(ctx, r)
+	case Cleaning:
+		return d.cleanBatch(ctx, r, o.Batch)
+	case Indexing:
+		return d.close(ctx, r)
+	case Undoing:
+		return r, nil
+	default:
+		return r, fmt.Errorf("unknown state %q", r.State)
+	}
+}
+
+// giveWay says why a run goes no further: because of a failure, if there was one, unless that comes of the run being undone.
+// Then it drops what this process may have made after the undo looked for it: an index takes minutes to add.
+func (d *Database) giveWay(ctx context.Context, r Run, failure error) error {
+	runs, err := d.findRuns(ctx, d.db, "run_id = ? AND state IN (?, ?)", r.ID, string(Undoing), string(Undone))
+	if err != nil || len(runs) == 0 {
+		return fmt.Errorf("foreign: run %s, %s: %w", r.ID, r.State, errors.Join(failure, err))
+	}
+	r = runs[0]
+	if r.State == Undoing { // which needs the archive, and drops it in the end
+		return errors.Join(fmt.Errorf("foreign: run %s is being undone; `ordergate dedupe undo %s` goes on with that", r.ID, r.ID), d.dropIndexes(ctx, r))
+	}
+	undone := fmt.Errorf("foreign: run %s was undone meanwhile; call again to begin anew", r.ID)
+	later, err := d.laterRuns(ctx, r)
+	if err == nil && len(later) == 0 { // whose index it would be
+		err = d.dropIndexes(ctx, r)
+	}
+	return errors.Join(undone, err, d.dropTables(ctx, r))
 }
 
 // begin returns the run of the table that is under way, or a new one.
@@ -170,10 +193,7 @@ func (d *Database) prepare(ctx context.Context, r Run) (Run, error) {
 	if err != nil {
 		return r, err
 	}
-	return d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
-		if r.State != Preparing {
-			return nil // by another process
-		}
+	return d.advance(ctx, r, func(_ *sql.Tx, r *Run) error {
 		r.State = Planning
 		r.Counts.Rounds++
 		r.progress = marks{Rows: estimate.Int64, Batches: r.progress.Batches, Helper: helper, IndexWanted: r.progress.IndexWanted}
@@ -186,10 +206,7 @@ const planEntries = 100_000
 
 // planRange looks for duplicates among the next ERP ids.
 func (d *Database) planRange(ctx context.Context, r Run) (Run, error) {
-	return d.change(ctx, r.ID, func(tx *sql.Tx, r *Run) error {
-		if r.State != Planning {
-			return nil
-		}
+	return d.advance(ctx, r, func(tx *sql.Tx, r *Run) error {
 		l := r.layout
 		l.Tables[0].Indexed = append(l.Tables[0].Indexed, l.ID) // there is one by now
 		ids, err := d.nextIDs(ctx, tx, l, r.progress.PlanFrom, planEntries)
@@ -197,7 +214,8 @@ func (d *Database) planRange(ctx context.Context, r Run) (Run, error) {
 			return err
 		}
 		if ids == nil {
-			r.State = Indexing
+			// The index is noted before it is made, so that an undo finds it whatever happens in between.
+			r.State, r.progress.IndexWanted = Indexing, uniqueIndexName(l.ID)
 			return nil
 		}
 		found, err := d.exec(ctx, tx, "INSERT INTO "+r.work()+" (row_key, kept_key) "+l.surplus(r.Options, ids.condition), ids.args...)
@@ -218,14 +236,14 @@ func (d *Database) planRange(ctx context.Context, r Run) (Run, error) {
 // close ends a run in which no duplicate is left, with the unique index if that can be.
 func (d *Database) close(ctx context.Context, r Run) (Run, error) {
 	r, more, err := d.sweepStrays(ctx, r)
-	if err != nil || more {
+	if err != nil || more || r.State != Indexing {
 		return r, err
 	}
 	began := d.now()
 	index, note, err := d.keepUnique(ctx, r)
 	took := d.now().Sub(began).Seconds()
 	if isError(err, errDuplicateEntry) {
-		return d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
+		return d.advance(ctx, r, func(_ *sql.Tx, r *Run) error {
 			r.State = Preparing // a duplicate came after its range was looked at
 			return nil
 		})
@@ -235,7 +253,7 @@ func (d *Database) close(ctx context.Context, r Run) (Run, error) {
 	}
 	if note != "" && r.progress.RoundRows > 0 {
 		// Without the index only another look tells that no duplicate came meanwhile.
-		return d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
+		return d.advance(ctx, r, func(_ *sql.Tx, r *Run) error {
 			r.State = Preparing
 			return nil
 		})
@@ -249,6 +267,10 @@ func (d *Database) close(ctx context.Context, r Run) (Run, error) {
 		return r, err
 	}
 	return d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
+		if !r.active() || r.State == Undoing {
+			return nil
+		}
+		// Whatever another process is about: it would look for duplicates that can no longer be.
 		r.State, r.Index, r.Note = Done, index, note
 		r.Counts.IndexSeconds = took
 		return nil

@@ -20,10 +20,7 @@ type removed struct {
 
 // cleanBatch archives the next surplus rows, in one transaction.
 func (d *Database) cleanBatch(ctx context.Context, r Run, size int) (Run, error) {
-	return d.change(ctx, r.ID, func(tx *sql.Tx, r *Run) error {
-		if r.State != Cleaning {
-			return nil
-		}
+	return d.advance(ctx, r, func(tx *sql.Tx, r *Run) error {
 		key := r.layout.keyColumn()
 		condition, args := "1 = 1", []any{}
 		if r.progress.CleanFrom != nil {
@@ -232,7 +229,7 @@ func (d *Database) sweepStrays(ctx context.Context, r Run) (Run, bool, error) {
 		return r, false, nil
 	}
 	more := false
-	r, err := d.change(ctx, r.ID, func(tx *sql.Tx, r *Run) error {
+	r, err := d.advance(ctx, r, func(tx *sql.Tx, r *Run) error {
 		more = false
 		for at, s := range l.Steps {
 			if s.Bound {

@@ -20,18 +20,7 @@ func (d *Database) keepUnique(ctx context.Context, r Run) (index, note string, e
 	if !errors.Is(err, sql.ErrNoRows) {
 		return "", "", err
 	}
-	// Noted before it is made, so that an undo finds it whatever happens in between.
-	name := uniqueIndexName(l.ID)
-	if r.progress.IndexWanted == "" {
-		_, err := d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
-			r.progress.IndexWanted = name
-			return nil
-		})
-		if err != nil {
-			return "", "", err
-		}
-	}
-	return name, "", d.addIndex(ctx, l, "UNIQUE INDEX", name)
+	return r.progress.IndexWanted, "", d.addIndex(ctx, l, "UNIQUE INDEX", r.progress.IndexWanted)
 }
 
 // uniqueIndexName is of the index that a run adds on a column; another column's is another.
@@ -56,6 +45,16 @@ func (d *Database) addIndex(ctx context.Context, l layout, kind, index string) e
 		return nil // by another process, just now
 	}
 	return err
+}
+
+// dropIndexes drops those that a run added, as far as they stand.
+func (d *Database) dropIndexes(ctx context.Context, r Run) error {
+	for _, index := range []string{r.progress.IndexWanted, r.helperIndex()} {
+		if err := d.dropIndex(ctx, r.layout, index); err != nil {
+			return fmt.Errorf("dropping the index %s: %w", index, err)
+		}
+	}
+	return nil
 }
 
 func (d *Database) dropIndex(ctx context.Context, l layout, index string) error {

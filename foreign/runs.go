@@ -164,7 +164,18 @@ func (d *Database) hold(ctx context.Context, x executor, id string) (Run, error)
 	return runs[0], nil
 }
 
-// change lets a function change a run, in a transaction of its own.
+// advance lets a function change a run, in a transaction of its own, if the run is in the state still in which it was seen.
+// If not, another process carried it on, or undoes it: then it is returned as it is.
+func (d *Database) advance(ctx context.Context, seen Run, change func(tx *sql.Tx, r *Run) error) (Run, error) {
+	return d.change(ctx, seen.ID, func(tx *sql.Tx, r *Run) error {
+		if r.State != seen.State {
+			return nil
+		}
+		return change(tx, r)
+	})
+}
+
+// change lets a function change a run, whatever its state, in a transaction of its own.
 func (d *Database) change(ctx context.Context, id string, change func(tx *sql.Tx, r *Run) error) (Run, error) {
 	var result Run
 	err := d.within(ctx, func(tx *sql.Tx) error {

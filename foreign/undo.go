@@ -33,6 +33,9 @@ func (d *Database) Undo(ctx context.Context, id string, progress func(Progress))
 			return r, fmt.Errorf("foreign: undoing run %s: %w", id, explain(err))
 		}
 	}
+	if r.State != Undone {
+		return r, fmt.Errorf("foreign: run %s was to be undone, and is %s: it was changed by something else", id, r.State)
+	}
 	return r, nil
 }
 
@@ -48,8 +51,7 @@ func (d *Database) beginUndo(ctx context.Context, id string) (Run, error) {
 	if r.State == Undone {
 		return r, fmt.Errorf("foreign: run %s has been undone already", id)
 	}
-	later, err := d.findRuns(ctx, d.db, "table_name = ? AND started_at > ? AND state <> ? ORDER BY started_at DESC",
-		r.Table, r.StartedAt.Format(timeFormat), string(Undone))
+	later, err := d.laterRuns(ctx, r)
 	if err != nil {
 		return r, err
 	}
@@ -72,21 +74,24 @@ func (d *Database) beginUndo(ctx context.Context, id string) (Run, error) {
 		return r, err
 	}
 	r, err = d.change(ctx, id, func(_ *sql.Tx, r *Run) error {
-		r.State = Undoing
+		if r.State != Undone { // by another process
+			r.State = Undoing
+		}
 		return nil
 	})
 	if err != nil {
 		return r, err
 	}
-	for _, index := range []string{r.progress.IndexWanted, r.progress.Helper} {
-		if index == "" {
-			continue
-		}
-		if err := d.dropIndex(ctx, r.layout, index); err != nil {
-			return r, fmt.Errorf("foreign: undoing run %s: dropping the index %s: %w", id, index, err)
-		}
+	if err := d.dropIndexes(ctx, r); err != nil {
+		return r, fmt.Errorf("foreign: undoing run %s: %w", id, err)
 	}
 	return r, nil
+}
+
+// laterRuns are those of the same table that began after a run and were not undone, the last first.
+func (d *Database) laterRuns(ctx context.Context, r Run) ([]Run, error) {
+	return d.findRuns(ctx, d.db, "table_name = ? AND started_at > ? AND state <> ? ORDER BY started_at DESC",
+		r.Table, r.StartedAt.Format(timeFormat), string(Undone))
 }
 
 // refuseReuse looks for rows that would collide with an archived one.
@@ -119,8 +124,8 @@ func (d *Database) refuseReuse(ctx context.Context, r Run) error {
 				continue
 			}
 			var n int64
-			err := d.one(ctx, d.db, fmt.Sprintf("SELECT COUNT(*) FROM %s a STRAIGHT_JOIN %s t ON %s WHERE a.ordergate_batch <= ?",
-				r.archive(at), s.sql(), strings.Join(archived, " AND ")), []any{r.progress.Batches}, &n)
+			err := d.one(ctx, d.db, fmt.Sprintf("SELECT COUNT(*) FROM %s a STRAIGHT_JOIN %s t ON %s",
+				r.archive(at), s.sql(), strings.Join(archived, " AND ")), nil, &n)
 			if err != nil {
 				return fmt.Errorf("foreign: looking for rows of %s that were reused: %w", s, err)
 			}
@@ -133,11 +138,12 @@ func (d *Database) refuseReuse(ctx context.Context, r Run) error {
 	return nil
 }
 
-// undoBatch puts back what the last batch removed, in one transaction.
+// undoBatch puts back what the last batch removed, in one transaction. A row is in its table or in the archive, never in
+// both.
 func (d *Database) undoBatch(ctx context.Context, r Run) (Run, error) {
-	return d.change(ctx, r.ID, func(tx *sql.Tx, r *Run) error {
-		if r.State != Undoing || r.progress.Batches == 0 {
-			return nil
+	return d.advance(ctx, r, func(tx *sql.Tx, r *Run) error {
+		if r.progress.Batches == 0 {
+			return nil // by another process
 		}
 		batch := r.progress.Batches
 		if err := d.putBack(ctx, tx, r, 0, -1, batch); err != nil {
@@ -151,6 +157,11 @@ func (d *Database) undoBatch(ctx context.Context, r Run) (Run, error) {
 			}
 			if err := d.handBack(ctx, tx, r, at, batch); err != nil {
 				return err
+			}
+		}
+		for _, table := range r.tables()[1:] {
+			if _, err := d.exec(ctx, tx, "DELETE FROM "+table+" WHERE ordergate_batch = ?", batch); err != nil {
+				return fmt.Errorf("removing the batch from %s: %w", table, err)
 			}
 		}
 		r.progress.Batches--
@@ -217,15 +228,22 @@ func (d *Database) handBack(ctx context.Context, tx *sql.Tx, r *Run, at int, bat
 
 // endUndo drops what the run kept.
 func (d *Database) endUndo(ctx context.Context, r Run) (Run, error) {
-	for _, table := range r.tables() {
-		if err := d.define(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
-			return r, err
-		}
+	if err := d.dropTables(ctx, r); err != nil {
+		return r, err
 	}
-	return d.change(ctx, r.ID, func(_ *sql.Tx, r *Run) error {
+	return d.advance(ctx, r, func(_ *sql.Tx, r *Run) error {
 		r.State, r.Index = Undone, ""
 		return nil
 	})
+}
+
+func (d *Database) dropTables(ctx context.Context, r Run) error {
+	for _, table := range r.tables() {
+		if err := d.define(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // errReused is the cause of an undo that stopped half way because of what others wrote.

@@ -387,7 +387,7 @@ type Audit struct {
 	Found    map[string]int `json:"found"`
 	Repaired int            `json:"repaired"`
 
-	// Left Findings that were not repaired.
+	// Left Findings that this audit did not repair.
 	Left int `json:"left"`
 }
 
@@ -565,7 +565,7 @@ type Finding struct {
 	// dates agree, an amount does not. `line`: the orders agree, their lines do not.
 	Kind FindingKind `json:"kind"`
 
-	// State `repaired`: both sides agreed when they were compared again. `failed`: they did not; `failure` says why.
+	// State `repaired`: both sides agreed when they were compared again, then or by a later audit. `failed`: they did not; `failure` says why.
 	State FindingState `json:"state"`
 
 	// Detail What differs, for people.
@@ -590,7 +590,7 @@ type FindingList struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
-// FindingState `repaired`: both sides agreed when they were compared again. `failed`: they did not; `failure` says why.
+// FindingState `repaired`: both sides agreed when they were compared again, then or by a later audit. `failed`: they did not; `failure` says why.
 type FindingState string
 
 // FullSync defines model for FullSync.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/shopspring/decimal"
 	"ordergate/order"
@@ -59,6 +60,27 @@ func (c *Client) PlacedOrder(ctx context.Context, externalID string) (int64, err
 	default:
 		return 0, e
 	}
+}
+
+// PlacedByGateway reports whether an order has an external id of a gateway; it has that from its creation on. False as well if
+// there is no such order.
+func (c *Client) PlacedByGateway(ctx context.Context, id int64) (bool, error) {
+	// A user who sells may not read external ids, but is told the first one of a record; Odoo 14 tells it of one record a call.
+	a, err := c.execute(ctx, "sale.order", "get_metadata", []any{[]any{id}}, nil)
+	if err != nil {
+		return false, err
+	}
+	list, err := records(a.value)
+	if err != nil {
+		named(err, "sale.order.get_metadata")
+		return false, err
+	}
+	for i := range list {
+		if strings.HasPrefix(list[i].text("xmlid"), idPrefix) {
+			return true, nil
+		}
+	}
+	return false, firstError("sale.order.get_metadata", list)
 }
 
 // check refuses what load would take for something else: an empty cell of price is 0 to it, not the price list's, and

@@ -111,13 +111,15 @@ func (r *record) total(s sum, count int64) int64 {
 }
 
 var (
-	idAverage  = sum{"id", "avg"}
-	orderSums  = []sum{{"amount_untaxed", "sum"}, {"amount_tax", "sum"}, {"amount_total", "sum"}}
-	lineSums   = []sum{{"product_uom_qty", "sum"}, {"price_subtotal", "sum"}, {"price_tax", "sum"}, {"price_total", "sum"}}
+	idAverage = sum{"id", "avg"}
+	orderSums = []sum{{"amount_untaxed", "sum"}, {"amount_tax", "sum"}, {"amount_total", "sum"}}
+	lineSums  = []sum{{"product_uom_qty", "sum"}, {"price_subtotal", "sum"}, {"price_tax", "sum"}, {"price_total", "sum"},
+		{"qty_delivered", "sum"}, {"qty_invoiced", "sum"}}
 	firstID    = sum{"id", "min"}
 	lastID     = sum{"id", "max"}
 	partnerAvg = sum{"partner_id", "avg"}
 	orderAvg   = sum{"order_id", "avg"}
+	saleAvg    = sum{"sale_id", "avg"}
 )
 
 // OrderTotals sums orders up by status and currency, and by the month of their creation if byMonth.

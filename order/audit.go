@@ -1,6 +1,7 @@
 package order
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -29,7 +30,7 @@ type FindingState string
 // The states of findings.
 const (
 	FindingFound    FindingState = "found"    // as it was found: nobody asked for a repair, or it is under way
-	FindingRepaired FindingState = "repaired" // mirror and ERP agreed when they were compared again
+	FindingRepaired FindingState = "repaired" // mirror and ERP agreed when they were compared again, by this audit or a later one
 	FindingFailed   FindingState = "failed"   // still different after the repair; Failure says why
 )
 
@@ -60,7 +61,7 @@ const (
 // AuditState is how far an audit is.
 type AuditState string
 
-// The states of audits. One whose process was killed stays Running until the night's job of another process takes it up.
+// The states of audits.
 const (
 	AuditRunning AuditState = "running"
 	AuditDone    AuditState = "done"
@@ -78,6 +79,8 @@ type AuditRun struct {
 	Began   time.Time
 	Ended   time.Time // zero while it runs
 	Failure string    // why it failed
+	// LeaseUntil is when a running one counts as abandoned, unless its process renews the lease; zero once it ended.
+	LeaseUntil time.Time
 
 	Calls       int64               // made to the ERP to find differences
 	Rows        int64               // groups, ids, heads, orders and lines that those calls brought
@@ -85,6 +88,18 @@ type AuditRun struct {
 	Repaired    int
 	Unsettled   int // orders that differed, but were being changed: no findings
 	Unexplained int // ranges of ids whose sums differ although every order in them agrees
+	// Settled is the time by the ERP's clock up to which the run took what was written into account: what was written
+	// later may be among the Unsettled.
+	Settled time.Time
+}
+
+// AsOf returns the run as it stands at a time: one whose process let the lease run out has failed.
+func (r AuditRun) AsOf(now time.Time) AuditRun {
+	if r.State == AuditRunning && r.LeaseUntil.Before(now) {
+		r.State, r.Ended, r.LeaseUntil = AuditFailed, r.LeaseUntil, time.Time{}
+		r.Failure = "The process that ran it ended before the audit did."
+	}
+	return r
 }
 
 // FindingCount is how many orders were found to differ.
@@ -121,15 +136,52 @@ type Slice struct {
 	CreatedUntil    time.Time // and before
 }
 
-// Totals are sums over one group of orders or of order lines, that ERP and mirror compute alike.
+// Document is what an audit compares of a delivery or an invoice before it looks at its order.
+type Document struct {
+	ID      int64         `json:"id"`
+	OrderID int64         `json:"-"`
+	State   DocumentState `json:"state"`
+}
+
+// DocumentSlice selects documents of orders on either side. Zero fields do not restrict.
+type DocumentSlice struct {
+	Kind            DocumentKind
+	FirstID, LastID int64     // of the documents, both included
+	CreatedFrom     time.Time // of orders created in the ERP at or after
+}
+
+// TotalsOfDocuments counts documents of one kind by state, and sums up their ids and those of the orders of deliveries; an
+// invoice, which may have several orders, counts once.
+func TotalsOfDocuments(kind DocumentKind, list []Document) []Totals {
+	byState := map[DocumentState]Totals{}
+	counted := make(map[int64]bool, len(list))
+	for _, d := range list {
+		if counted[d.ID] {
+			continue
+		}
+		counted[d.ID] = true
+		t, known := byState[d.State]
+		if !known {
+			t = Totals{Group: TotalsGroup{Document: d.State}, FirstID: d.ID, LastID: d.ID}
+		}
+		t.Count, t.IDSum, t.FirstID, t.LastID = t.Count+1, t.IDSum+d.ID, min(t.FirstID, d.ID), max(t.LastID, d.ID)
+		if kind == Deliveries {
+			t.RefSum += d.OrderID
+		}
+		byState[d.State] = t
+	}
+	return slices.Collect(maps.Values(byState))
+}
+
+// Totals are sums over one group of orders, of order lines or of documents, that ERP and mirror compute alike.
 type Totals struct {
 	Group   TotalsGroup
 	Count   int64
 	IDSum   int64             // of the ids: what tells two sets of equal size apart
-	RefSum  int64             // of an order's customers; of the orders of lines
-	FirstID int64             // the least id of an order; not of lines
+	RefSum  int64             // of an order's customers; of the orders of lines and deliveries
+	FirstID int64             // the least id of an order or a document; not of lines
 	LastID  int64             // the greatest
-	Amounts []decimal.Decimal // of orders: untaxed, tax, total; of lines: quantity, subtotal, tax, total
+	Amounts []decimal.Decimal // of orders: untaxed, tax, total; of lines: quantity, subtotal, tax, total, delivered, invoiced
 }
 
 // TotalsGroup is what the orders or lines of a group have in common.
@@ -137,6 +189,7 @@ type TotalsGroup struct {
 	Period   time.Time // the first moment of a month or a day, in UTC; zero if not grouped by time
 	Status   Status
 	Currency string
+	Document DocumentState
 }
 
 // amountSlack is less than the smallest unit of any currency: what the two sides round away below it is no difference.

@@ -20,6 +20,15 @@ const (
 	DocumentCancelled DocumentState = "cancelled"
 )
 
+// DocumentKind tells deliveries from invoices.
+type DocumentKind string
+
+// The kinds of documents.
+const (
+	Deliveries DocumentKind = "deliveries"
+	Invoices   DocumentKind = "invoices"
+)
+
 // Delivery is a transfer of goods for an order, as the ERP says it stands.
 type Delivery struct {
 	ID          int64         `json:"id"`

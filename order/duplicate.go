@@ -40,6 +40,8 @@ type Duplicate struct {
 	Brief
 	Deliveries int `json:"deliveries"`
 	Invoices   int `json:"invoices"`
+	// PlacedByGateway: the ERP has it under an external id of the gateway. It is asked of drafts without a source only.
+	PlacedByGateway bool `json:"placed_by_gateway,omitempty"`
 	// Kept says why a surplus order is not to be cancelled; empty if it may be.
 	Kept string `json:"kept,omitempty"`
 	// Cancelled: it was cancelled in the ERP by this run. Failure says why not, where that was tried.

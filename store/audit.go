@@ -20,7 +20,7 @@ type auditRunRow struct {
 	ID         int64
 	TenantID   int64
 	Trigger    string         `gorm:"column:started_by"`
-	Night      sql.NullString // unique with the tenant: one run a night
+	Night      sql.NullString // unique with the tenant: one run a night; NULL for those that another one replaced
 	Repair     bool
 	Since      sql.NullTime
 	State      string
@@ -36,12 +36,13 @@ type auditRunRow struct {
 
 func (auditRunRow) TableName() string { return "audit_runs" }
 
-// auditCounts is the JSON of the column counts.
+// auditCounts is the JSON of the column counts: what a run came to.
 type auditCounts struct {
 	Found       map[order.FindingKind]int `json:"found,omitempty"`
 	Repaired    int                       `json:"repaired"`
 	Unsettled   int                       `json:"unsettled"`
 	Unexplained int                       `json:"unexplained"`
+	Settled     time.Time                 `json:"settled,omitzero"`
 }
 
 func (r auditRunRow) run() (order.AuditRun, error) {
@@ -55,8 +56,8 @@ func (r auditRunRow) run() (order.AuditRun, error) {
 	return order.AuditRun{
 		ID: r.ID, Trigger: order.AuditTrigger(r.Trigger), Night: r.Night.String, Repair: r.Repair, Since: timeOf(r.Since),
 		State: order.AuditState(r.State), Began: r.BeganAt.UTC(), Ended: timeOf(r.EndedAt), Failure: r.Failure,
-		Calls: r.ERPCalls, Rows: r.ERPRows, Found: counts.Found, Repaired: counts.Repaired,
-		Unsettled: counts.Unsettled, Unexplained: counts.Unexplained,
+		LeaseUntil: timeOf(r.LeaseUntil), Calls: r.ERPCalls, Rows: r.ERPRows, Found: counts.Found, Repaired: counts.Repaired,
+		Unsettled: counts.Unsettled, Unexplained: counts.Unexplained, Settled: counts.Settled,
 	}, nil
 }
 
@@ -80,8 +81,9 @@ func (findingRow) TableName() string { return "audit_findings" }
 // auditRetry is how long after its failure a night's audit is begun again.
 const auditRetry = 10 * time.Minute
 
-// BeginAudit enters a run as running, under a lease if it is a nightly one, and returns it with its ID. A night has one run:
-// false if it is done, fails for good, or is another process's.
+// BeginAudit enters a run as running, under a lease, and returns it with its ID. A night has one run: false if it is done, is
+// another process's, or failed just now. One that failed longer ago, or was abandoned, stays in the list as failed, with what
+// it found, and leaves the night to its successor.
 func (s *Store) BeginAudit(ctx context.Context, tenantID int64, run order.AuditRun, token string, until time.Time) (order.AuditRun, bool, error) {
 	var row auditRunRow
 	begun := false
@@ -95,19 +97,11 @@ func (s *Store) BeginAudit(ctx context.Context, tenantID int64, run order.AuditR
 			var standing auditRunRow
 			err := s.forUpdate(tx).Where("tenant_id = ? AND night = ?", tenantID, run.Night).Take(&standing).Error
 			if err == nil {
-				row.ID = standing.ID
-				switch order.AuditState(standing.State) {
-				case order.AuditRunning:
-					begun = timeOf(standing.LeaseUntil).Before(row.BeganAt)
-				case order.AuditFailed:
-					begun = timeOf(standing.EndedAt).Add(auditRetry).Before(row.BeganAt)
+				free, err := leaveNight(tx, standing, row.BeganAt)
+				if err != nil || !free {
+					return err
 				}
-				if !begun {
-					return nil
-				}
-				return tx.Select("*").Where("tenant_id = ?", tenantID).Updates(&row).Error
-			}
-			if !errors.Is(err, gorm.ErrRecordNotFound) {
+			} else if !errors.Is(err, gorm.ErrRecordNotFound) {
 				return err
 			}
 		}
@@ -122,12 +116,29 @@ func (s *Store) BeginAudit(ctx context.Context, tenantID int64, run order.AuditR
 	return run, true, nil
 }
 
-// RenewAudit prolongs the lease of a run. False if it is not this token's any more: another process took it up.
+// leaveNight ends a run for good whose night another one may begin again; false if none may.
+func leaveNight(tx *gorm.DB, standing auditRunRow, now time.Time) (bool, error) {
+	before, err := standing.run()
+	if err != nil {
+		return false, err
+	}
+	run := before.AsOf(now)
+	abandoned := run.State != before.State
+	if run.State != order.AuditFailed || !abandoned && !run.Ended.Add(auditRetry).Before(now) {
+		return false, nil
+	}
+	return true, tx.Model(&auditRunRow{}).Where("tenant_id = ? AND id = ?", standing.TenantID, standing.ID).
+		Updates(map[string]any{"night": nil, "state": string(run.State), "ended_at": nullTime(run.Ended), "failure": run.Failure,
+			"lease_until": nil}).Error
+}
+
+// RenewAudit prolongs the lease of a run. False if it is at an end: another process took its night over.
 func (s *Store) RenewAudit(ctx context.Context, tenantID, id int64, token string, until time.Time) (bool, error) {
 	held := false
 	err := s.transaction(ctx, "renew", "audit_runs", func(tx *gorm.DB) error {
 		var standing auditRunRow
-		err := s.forUpdate(tx).Where("tenant_id = ? AND id = ? AND lease_token = ?", tenantID, id, token).Take(&standing).Error
+		err := s.forUpdate(tx).Where("tenant_id = ? AND id = ? AND lease_token = ? AND state = ?",
+			tenantID, id, token, string(order.AuditRunning)).Take(&standing).Error
 		if held = err == nil; errors.Is(err, gorm.ErrRecordNotFound) {
 			return nil
 		}
@@ -139,14 +150,15 @@ func (s *Store) RenewAudit(ctx context.Context, tenantID, id int64, token string
 	return held, err
 }
 
-// EndAudit stores how a run ended, if it is still this token's.
+// EndAudit stores how a run ended, if it is this token's and not at an end.
 func (s *Store) EndAudit(ctx context.Context, tenantID int64, run order.AuditRun, token string) error {
-	counts, err := json.Marshal(auditCounts{run.Found, run.Repaired, run.Unsettled, run.Unexplained})
+	counts, err := json.Marshal(auditCounts{run.Found, run.Repaired, run.Unsettled, run.Unexplained, timestamp(run.Settled)})
 	if err != nil {
 		return classify("end", "audit_runs", err, beforeCommit)
 	}
 	return s.transaction(ctx, "end", "audit_runs", func(tx *gorm.DB) error {
-		return tx.Model(&auditRunRow{}).Where("tenant_id = ? AND id = ? AND lease_token = ?", tenantID, run.ID, token).
+		return tx.Model(&auditRunRow{}).Where("tenant_id = ? AND id = ? AND lease_token = ? AND state = ?",
+			tenantID, run.ID, token, string(order.AuditRunning)).
 			Updates(map[string]any{
 				"state": string(run.State), "ended_at": nullTime(run.Ended), "failure": run.Failure, "lease_until": nil,
 				"erp_calls": run.Calls, "erp_rows": run.Rows, "counts": string(counts),
@@ -154,17 +166,17 @@ func (s *Store) EndAudit(ctx context.Context, tenantID int64, run order.AuditRun
 	})
 }
 
-// LastAudit returns when the latest audit of everything began that came to its end; zero if none did.
-func (s *Store) LastAudit(ctx context.Context, tenantID int64) (time.Time, error) {
+// LastAudit returns the latest audit of everything that came to its end; zero if none did.
+func (s *Store) LastAudit(ctx context.Context, tenantID int64) (order.AuditRun, error) {
 	var rows []auditRunRow
 	err := s.read(ctx, "read", "audit_runs", func(db *gorm.DB) error {
 		return db.Where("tenant_id = ? AND state = ? AND since IS NULL", tenantID, string(order.AuditDone)).
 			Order("id DESC").Limit(1).Find(&rows).Error
 	})
 	if err != nil || len(rows) == 0 {
-		return time.Time{}, err
+		return order.AuditRun{}, err
 	}
-	return rows[0].BeganAt.UTC(), nil
+	return rows[0].run()
 }
 
 // AddFindings stores findings and returns them with their ids.
@@ -198,6 +210,21 @@ func (s *Store) EndFindings(ctx context.Context, tenantID int64, findings []orde
 		}
 		return nil
 	})
+}
+
+// OpenFindings returns the ids of the findings, by order, that no audit has seen repaired.
+func (s *Store) OpenFindings(ctx context.Context, tenantID int64) (map[int64][]int64, error) {
+	var open map[int64][]int64
+	err := s.read(ctx, "read", "audit_findings", func(db *gorm.DB) error {
+		var rows []findingRow
+		err := db.Select("id", "erp_order_id").Where("tenant_id = ? AND state <> ?", tenantID, string(order.FindingRepaired)).Find(&rows).Error
+		open = make(map[int64][]int64, len(rows))
+		for _, row := range rows {
+			open[row.ERPOrderID] = append(open[row.ERPOrderID], row.ID)
+		}
+		return err
+	})
+	return open, err
 }
 
 // ListAuditRuns returns a page of runs, the newest first. Limit 0 means order.DefaultPageSize.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"time"
 
@@ -27,6 +28,8 @@ type totalsRow struct {
 	Amount2  decimal.Decimal
 	Amount3  decimal.Decimal
 	Amount4  decimal.Decimal
+	Amount5  decimal.Decimal
+	Amount6  decimal.Decimal
 }
 
 // totals turns a row into what the ERP answers for the same group. A period that is not set stays zero.
@@ -39,7 +42,7 @@ func (r totalsRow) totals(layout string, amounts int) order.Totals {
 		t.Group.Period = period
 	}
 	if amounts > 0 {
-		t.Amounts = []decimal.Decimal{r.Amount1, r.Amount2, r.Amount3, r.Amount4}[:amounts]
+		t.Amounts = []decimal.Decimal{r.Amount1, r.Amount2, r.Amount3, r.Amount4, r.Amount5, r.Amount6}[:amounts]
 	}
 	return t
 }
@@ -66,11 +69,12 @@ func (s *Store) OrderTotals(ctx context.Context, tenantID int64, slice order.Sli
 
 // LineTotals sums the lines of orders without tombstones up, by currency.
 func (s *Store) LineTotals(ctx context.Context, tenantID int64, slice order.Slice) ([]order.Totals, error) {
-	return s.totals(ctx, monthLayout, 4, func(db *gorm.DB) *gorm.DB {
+	return s.totals(ctx, monthLayout, 6, func(db *gorm.DB) *gorm.DB {
 		return sliceOf(db, tenantID, slice).
 			Joins("JOIN order_lines l ON l.order_id = o.id AND l.tenant_id = o.tenant_id").
 			Select("o.currency, COUNT(*) AS n, SUM(l.erp_line_id) AS id_sum, SUM(o.erp_order_id) AS ref_sum," +
-				" SUM(l.quantity) AS amount1, SUM(l.subtotal) AS amount2, SUM(l.tax) AS amount3, SUM(l.total) AS amount4").
+				" SUM(l.quantity) AS amount1, SUM(l.subtotal) AS amount2, SUM(l.tax) AS amount3, SUM(l.total) AS amount4," +
+				" SUM(l.delivered) AS amount5, SUM(l.invoiced) AS amount6").
 			Group("o.currency")
 	})
 }
@@ -179,6 +183,10 @@ func mirrored(tx *gorm.DB, tenantID int64, ids []int64, found map[int64]order.Sn
 		}
 	}
 	for _, row := range rows {
+		documents, err := row.documents()
+		if err != nil {
+			return fmt.Errorf("decoding the documents of order %d: %w", row.ERPOrderID, err)
+		}
 		found[row.ERPOrderID] = order.Snapshot{
 			Order: order.Order{
 				ID: row.ERPOrderID, Number: row.Number, Status: order.Status(row.Status),
@@ -186,10 +194,11 @@ func mirrored(tx *gorm.DB, tenantID int64, ids []int64, found map[int64]order.Sn
 				Reference: row.Reference, Source: row.Source, Note: row.Note,
 				Currency: row.Currency, CurrencyDecimals: row.CurrencyDecimals,
 				AmountUntaxed: row.AmountUntaxed, AmountTax: row.AmountTax, AmountTotal: row.AmountTotal,
-				Lines: lines[row.ID], OrderedAt: row.OrderedAt.UTC(),
+				Lines: lines[row.ID], Deliveries: documents.Deliveries, Invoices: documents.Invoices, OrderedAt: row.OrderedAt.UTC(),
 				CreatedAt: timeOf(row.ERPCreatedAt), UpdatedAt: timeOf(row.ERPUpdatedAt), DeletedAt: timeOf(row.DeletedAt),
 			},
-			WriteDate: timeOf(row.WriteDate), LinesWriteDate: timeOf(row.LinesWriteDate), ReadAt: timeOf(row.ReadAt),
+			WriteDate: timeOf(row.WriteDate), LinesWriteDate: timeOf(row.LinesWriteDate),
+			DocumentsWriteDate: timeOf(row.DocumentsWriteDate), ReadAt: timeOf(row.ReadAt),
 		}
 	}
 	return nil

@@ -82,6 +82,17 @@ func (s *Store) LastOrderID(ctx context.Context, tenantID int64) (int64, error) 
 	return id.Int64, err
 }
 
+// PartnerOrderIDs returns up to limit ids of a partner's orders from fromID on, without tombstones.
+func (s *Store) PartnerOrderIDs(ctx context.Context, tenantID, partnerID, fromID int64, limit int) ([]int64, error) {
+	var ids []int64
+	err := s.read(ctx, "read", "orders", func(db *gorm.DB) error {
+		return db.Table("orders"+s.forceIndex(indexPartner.name)).
+			Where("tenant_id = ? AND erp_partner_id = ? AND deleted_at IS NULL AND erp_order_id >= ?", tenantID, partnerID, fromID).
+			Limit(limit).Pluck("erp_order_id", &ids).Error
+	})
+	return ids, err
+}
+
 // OrderIDs returns up to limit ids after afterID, rising, without tombstones.
 func (s *Store) OrderIDs(ctx context.Context, tenantID, afterID int64, limit int) ([]int64, error) {
 	var ids []int64

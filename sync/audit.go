@@ -29,26 +29,30 @@ type AuditStore interface {
 	WriteDays(ctx context.Context, tenantID int64, slice order.Slice) ([]order.Totals, error)
 	// MirroredOrders returns orders with their lines as the mirror holds them, by id, tombstones included.
 	MirroredOrders(ctx context.Context, tenantID int64, ids []int64) (map[int64]order.Snapshot, error)
+	// MirroredDocuments returns the deliveries and invoices of orders without tombstones that were created since a time.
+	MirroredDocuments(ctx context.Context, tenantID int64, since time.Time) (map[order.DocumentKind][]order.Document, error)
 	// DoubtOrders makes the mirror forget what it has read of orders, so that the next reading replaces it.
 	DoubtOrders(ctx context.Context, tenantID int64, ids []int64) error
 	// CorrectCompanies brings orders to their customers' companies where their rows say otherwise, and returns of how many
 	// customers it did.
 	CorrectCompanies(ctx context.Context, tenantID int64) (int, error)
 
-	// BeginAudit enters a run under a lease and sets its ID; false if the night has one already.
+	// BeginAudit enters a run under a lease and sets its ID; false if the night has one already that did not fail.
 	BeginAudit(ctx context.Context, tenantID int64, run order.AuditRun, token string, until time.Time) (order.AuditRun, bool, error)
-	// RenewAudit prolongs the lease; false if another process has taken the run up.
+	// RenewAudit prolongs the lease; false if another process has taken the night over.
 	RenewAudit(ctx context.Context, tenantID, id int64, token string, until time.Time) (bool, error)
 	EndAudit(ctx context.Context, tenantID int64, run order.AuditRun, token string) error
-	// LastAudit returns when the latest audit of everything began that came to its end; zero if none did.
-	LastAudit(ctx context.Context, tenantID int64) (time.Time, error)
+	// LastAudit returns the latest audit of everything that came to its end; zero if none did.
+	LastAudit(ctx context.Context, tenantID int64) (order.AuditRun, error)
 	AddFindings(ctx context.Context, tenantID int64, findings []order.Finding) ([]order.Finding, error)
 	EndFindings(ctx context.Context, tenantID int64, findings []order.Finding) error
+	// OpenFindings returns the ids of the findings, by order, that no audit has seen repaired.
+	OpenFindings(ctx context.Context, tenantID int64) (map[int64][]int64, error)
 	ListAuditRuns(ctx context.Context, tenantID int64, f order.AuditFilter) ([]order.AuditRun, error)
 	ListFindings(ctx context.Context, tenantID int64, f order.FindingFilter) ([]order.Finding, error)
 }
 
-// auditLease is how long a run's lease is given for; it is renewed at every step.
+// auditLease is how long a run's lease is given for, besides its pause; it is renewed at every step.
 const auditLease = 10 * time.Minute
 
 // saveTimeout bounds the writing down of how an audit ended, which its own context may have ended before.
@@ -63,9 +67,10 @@ type audit struct {
 	settled time.Duration // how long ago an order must have been written for a difference to count
 	all     order.Slice   // what is compared
 
-	suspects map[int64]bool // orders that may differ
-	ranges   []idRange      // in which some may
-	leaves   []leaf         // ranges whose sums differ, with the orders in them
+	open     map[int64][]int64 // findings of earlier audits that are not repaired, by order
+	suspects map[int64]bool    // orders that may differ
+	ranges   []idRange         // in which some may
+	leaves   []leaf            // ranges whose sums differ, with the orders in them
 }
 
 // idRange is a range of order ids, both ends included.
@@ -93,7 +98,7 @@ func (s *Service) Audit(ctx context.Context, o AuditOptions) (order.AuditRun, er
 	}
 	a.run = order.AuditRun{
 		Trigger: o.Trigger, Night: o.Night, Repair: o.Repair, Since: o.Since, State: order.AuditRunning,
-		Began: s.now().UTC(), Found: map[order.FindingKind]int{},
+		Began: s.now().UTC(), Settled: s.erp.Now().UTC().Add(-a.settled), Found: map[order.FindingKind]int{},
 	}
 	cursor, err := s.mirror.Cursor(ctx, s.tenant.ID, ordersModel)
 	if err != nil {
@@ -102,7 +107,7 @@ func (s *Service) Audit(ctx context.Context, o AuditOptions) (order.AuditRun, er
 	if !cursor.Complete {
 		return a.run, order.Errorf(order.Conflict, neverSyncedCode, "%s There is nothing to compare yet.", neverSynced)
 	}
-	run, begun, err := s.mirror.BeginAudit(ctx, s.tenant.ID, a.run, a.token, a.run.Began.Add(auditLease))
+	run, begun, err := s.mirror.BeginAudit(ctx, s.tenant.ID, a.run, a.token, a.leaseUntil())
 	if err != nil {
 		return a.run, err
 	}
@@ -124,9 +129,11 @@ func (a *audit) perform(ctx context.Context) error {
 		what string
 		run  func(context.Context) error
 	}{
+		{"open findings", a.reopen},
 		{"recent orders", a.compareRecent},
 		{"months", a.compareMonths},
 		{"days", a.compareDays},
+		{"documents", a.compareDocuments},
 		{"ranges", a.compareRanges},
 		{"companies", a.correctCompanies},
 	} {
@@ -166,9 +173,11 @@ func (a *audit) perform(ctx context.Context) error {
 // loggedFindings is how many findings of a run go to the log; the table has all.
 const loggedFindings = 100
 
-// renew keeps the run this process's, or ends it if another has taken it up.
+func (a *audit) leaseUntil() time.Time { return a.now().Add(auditLease + a.options.Pause) }
+
+// renew keeps the night this process's, or ends the run if another has taken it over.
 func (a *audit) renew(ctx context.Context) error {
-	held, err := a.mirror.RenewAudit(ctx, a.tenant.ID, a.run.ID, a.token, a.now().Add(auditLease))
+	held, err := a.mirror.RenewAudit(ctx, a.tenant.ID, a.run.ID, a.token, a.leaseUntil())
 	if err == nil && !held {
 		return ErrNightTaken
 	}
@@ -198,7 +207,7 @@ func (a *audit) asked(rows int) {
 	a.run.Rows += int64(rows)
 }
 
-// ListAuditRuns returns a page of audits, the newest first. They are the operators': others get Forbidden.
+// ListAuditRuns returns a page of audits, the newest first; those whose process has died are failed. They are the operators': others get Forbidden.
 func (s *Service) ListAuditRuns(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error) {
 	if caller.Role != order.RoleOperator {
 		return nil, auditsForbidden()
@@ -206,6 +215,9 @@ func (s *Service) ListAuditRuns(ctx context.Context, caller order.Caller, f orde
 	runs, err := s.mirror.ListAuditRuns(ctx, s.tenant.ID, f)
 	if err != nil {
 		return nil, databaseUnavailable(err)
+	}
+	for i := range runs {
+		runs[i] = runs[i].AsOf(s.now())
 	}
 	return runs, nil
 }

@@ -23,7 +23,17 @@ const (
 	longestLook = 7 * 24 * time.Hour
 )
 
-// compareRecent looks at every order written since the last audit, and every line: sums do not tell an order that was
+// reopen makes suspects of the orders that an earlier audit found and nobody has seen repaired: what led to them, a date or a
+// day, may lead nobody there again.
+func (a *audit) reopen(ctx context.Context) (err error) {
+	a.open, err = a.mirror.OpenFindings(ctx, a.tenant.ID)
+	for id := range a.open {
+		a.suspects[id] = true
+	}
+	return err
+}
+
+// compareRecent looks at every order written since the last audit, and every line, delivery and invoice: sums do not tell an order that was
 // edited twice on one day from one that was edited once.
 func (a *audit) compareRecent(ctx context.Context) error {
 	since := a.options.Since
@@ -33,8 +43,9 @@ func (a *audit) compareRecent(ctx context.Context) error {
 			return err
 		}
 		since = a.run.Began.Add(-firstLook)
-		if !last.IsZero() {
-			since = later(last.Add(-2*a.cfg.TransactionLimit), a.run.Began.Add(-longestLook))
+		if last.ID != 0 {
+			// What began before Settled may have been committed after it was looked for.
+			since = later(last.Settled.Add(-a.cfg.TransactionLimit), a.run.Began.Add(-longestLook))
 		}
 	}
 	heads, err := a.recentHeads(ctx, since)
@@ -48,7 +59,8 @@ func (a *audit) compareRecent(ctx context.Context) error {
 	}
 	for _, id := range ids {
 		h, m := heads[id], mirrored[id]
-		if m.ID == 0 || !h.WriteDate.IsZero() && !h.WriteDate.Equal(m.WriteDate) || h.LinesWriteDate.After(m.LinesWriteDate) {
+		if m.ID == 0 || !h.WriteDate.IsZero() && !h.WriteDate.Equal(m.WriteDate) || h.LinesWriteDate.After(m.LinesWriteDate) ||
+			h.DocumentsWriteDate.After(m.DocumentsWriteDate) {
 			a.suspects[id] = true
 		}
 	}
@@ -57,22 +69,14 @@ func (a *audit) compareRecent(ctx context.Context) error {
 
 func (a *audit) recentHeads(ctx context.Context, since time.Time) (map[int64]order.Head, error) {
 	heads := map[int64]order.Head{}
-	orders, err := pages(ctx, since, 0, func(ctx context.Context, p odoo.Page) ([]order.Head, error) {
-		list, err := a.erp.OrderHeads(ctx, p)
-		a.asked(len(list))
-		return list, err
-	}, func(h order.Head) int64 { return h.ID })
+	orders, err := pages(ctx, since, 0, counted(a, a.erp.OrderHeads), func(h order.Head) int64 { return h.ID })
 	if err != nil {
 		return nil, err
 	}
 	for _, h := range orders {
 		heads[h.ID] = h
 	}
-	lines, err := pages(ctx, since, 0, func(ctx context.Context, p odoo.Page) ([]odoo.LineHead, error) {
-		list, err := a.erp.LineHeads(ctx, p)
-		a.asked(len(list))
-		return list, err
-	}, func(h odoo.LineHead) int64 { return h.ID })
+	lines, err := pages(ctx, since, 0, counted(a, a.erp.LineHeads), func(h odoo.LineHead) int64 { return h.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +85,29 @@ func (a *audit) recentHeads(ctx context.Context, since time.Time) (map[int64]ord
 		h.ID, h.LinesWriteDate = l.OrderID, later(h.LinesWriteDate, l.WriteDate)
 		heads[l.OrderID] = h
 	}
+	for _, read := range []func(context.Context, odoo.Page) ([]odoo.DocumentHead, error){a.erp.DeliveryHeads, a.erp.InvoiceHeads} {
+		documents, err := pages(ctx, since, 0, counted(a, read), func(h odoo.DocumentHead) int64 { return h.ID })
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range documents {
+			for _, id := range d.OrderIDs {
+				h := heads[id]
+				h.ID, h.DocumentsWriteDate = id, later(h.DocumentsWriteDate, d.WriteDate)
+				heads[id] = h
+			}
+		}
+	}
 	return heads, nil
+}
+
+// counted reads a page for the audit's count of calls and rows.
+func counted[R any](a *audit, read func(context.Context, odoo.Page) ([]R, error)) func(context.Context, odoo.Page) ([]R, error) {
+	return func(ctx context.Context, p odoo.Page) ([]R, error) {
+		list, err := read(ctx, p)
+		a.asked(len(list))
+		return list, err
+	}
 }
 
 // compareMonths compares the sums of orders by the month of their creation, and those of lines as a whole; only if these

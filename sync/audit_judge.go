@@ -2,13 +2,9 @@ package ordersync
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/shopspring/decimal"
 
 	"ordergate/order"
 )
@@ -113,7 +109,7 @@ func (a *audit) awaitBurials(ctx context.Context, views []view) ([]view, error) 
 }
 
 // look reads orders whole from both sides, the ERP first, compares them and returns those that differ. An order that the
-// mirror has read since the ERP was asked is looked at again.
+// mirror has read since the ERP was asked is looked at again. Of those that agree, the open findings end.
 func (a *audit) look(ctx context.Context, ids []int64) ([]view, error) {
 	var views []view
 	pending := ids
@@ -146,7 +142,34 @@ func (a *audit) look(ctx context.Context, ids []int64) ([]view, error) {
 		}
 		pending = again
 	}
-	return views, nil
+	return views, a.closeOpen(ctx, ids, views)
+}
+
+// closeOpen ends what earlier audits found of orders that agree now, whoever repaired them.
+func (a *audit) closeOpen(ctx context.Context, ids []int64, differing []view) error {
+	if len(a.open) == 0 {
+		return nil
+	}
+	differ := make(map[int64]bool, len(differing))
+	for _, v := range differing {
+		differ[v.id] = true
+	}
+	var closed []order.Finding
+	for _, id := range ids {
+		if differ[id] {
+			continue
+		}
+		for _, finding := range a.open[id] {
+			closed = append(closed, order.Finding{ID: finding, State: order.FindingRepaired, EndedAt: a.now().UTC()})
+		}
+		delete(a.open, id)
+	}
+	for page := range slices.Chunk(closed, orderPage) {
+		if err := a.mirror.EndFindings(ctx, a.tenant.ID, page); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *audit) lookAt(ctx context.Context, ids []int64) ([]view, error) {
@@ -173,11 +196,11 @@ func (a *audit) lookAt(ctx context.Context, ids []int64) ([]view, error) {
 		}
 		v.compare()
 		for _, side := range []*order.Snapshot{v.erp, v.mirror} {
-			if side != nil && erpNow.Sub(later(side.WriteDate, side.LinesWriteDate)).Abs() < a.settled {
+			if side != nil && erpNow.Sub(lastWritten(side)).Abs() < a.settled {
 				v.beingWritten = true
 			}
 			if side != nil {
-				side.Lines, side.Note = nil, "" // a mirror may differ in all of its orders
+				side.Lines, side.Deliveries, side.Invoices, side.Note = nil, nil, nil, "" // a mirror may differ in all of its orders
 			}
 		}
 		views[i] = v
@@ -257,11 +280,16 @@ func (v *view) before(since time.Time) bool {
 		return false
 	}
 	for _, side := range []*order.Snapshot{v.erp, v.mirror} {
-		if side != nil && !later(side.CreatedAt, later(side.WriteDate, side.LinesWriteDate)).Before(since) {
+		if side != nil && !later(side.CreatedAt, lastWritten(side)).Before(since) {
 			return false
 		}
 	}
 	return true
+}
+
+// lastWritten is when an order, a line or a document of it was last written.
+func lastWritten(s *order.Snapshot) time.Time {
+	return later(later(s.WriteDate, s.LinesWriteDate), s.DocumentsWriteDate)
 }
 
 func (v *view) number() string {
@@ -272,86 +300,4 @@ func (v *view) number() string {
 		return v.mirror.Number
 	}
 	return ""
-}
-
-// differences collects what differs, for people: the mirror's value first.
-type differences []string
-
-func (d *differences) values(name string, mirror, erp any) {
-	if mirror != erp {
-		*d = append(*d, fmt.Sprintf("%s: mirror %.60q, ERP %.60q", name, fmt.Sprint(mirror), fmt.Sprint(erp)))
-	}
-}
-
-func (d *differences) amounts(name string, mirror, erp decimal.Decimal) {
-	if !mirror.Round(6).Equal(erp.Round(6)) {
-		*d = append(*d, fmt.Sprintf("%s: mirror %s, ERP %s", name, mirror, erp))
-	}
-}
-
-// compareOrders names how two states of an order differ. Which one is newer, its dates say; where they agree, nothing but
-// the mirror can be wrong.
-func compareOrders(mirror, erp *order.Snapshot) (order.FindingKind, string) {
-	var dates, amounts, lines, rest differences
-	dates.values("written", mirror.WriteDate.UTC(), erp.WriteDate.UTC())
-	if erp.LinesWriteDate.After(mirror.LinesWriteDate) {
-		dates.values("lines written", mirror.LinesWriteDate.UTC(), erp.LinesWriteDate.UTC())
-	}
-
-	amounts.amounts("untaxed amount", mirror.AmountUntaxed, erp.AmountUntaxed)
-	amounts.amounts("tax", mirror.AmountTax, erp.AmountTax)
-	amounts.amounts("total", mirror.AmountTotal, erp.AmountTotal)
-	amounts.values("currency", mirror.Currency, erp.Currency)
-
-	compareLines(&lines, mirror.Lines, erp.Lines)
-
-	rest.values("status", mirror.Status, erp.Status)
-	rest.values("number", mirror.Number, erp.Number)
-	rest.values("customer", mirror.Customer.ERPPartnerID, erp.Customer.ERPPartnerID)
-	rest.values("reference", mirror.Reference, erp.Reference)
-	rest.values("note", mirror.Note, erp.Note)
-	if !erp.OrderedAt.IsZero() {
-		rest.values("ordered", mirror.OrderedAt.UTC(), erp.OrderedAt.UTC())
-	}
-	rest.values("created", mirror.CreatedAt.UTC(), erp.CreatedAt.UTC())
-	if len(lines) == 0 {
-		rest.values("lines written", mirror.LinesWriteDate.UTC(), erp.LinesWriteDate.UTC())
-	}
-
-	all := strings.Join(slices.Concat(dates, amounts, lines, rest), "; ")
-	switch {
-	case len(dates) > 0:
-		return order.FindingStale, all
-	case len(amounts) > 0:
-		return order.FindingAmount, all
-	case len(lines) > 0:
-		return order.FindingLine, all
-	case len(rest) > 0:
-		return order.FindingStale, all
-	}
-	return "", ""
-}
-
-func compareLines(d *differences, mirror, erp []order.Line) {
-	if len(mirror) != len(erp) {
-		d.values("lines", len(mirror), len(erp))
-		return
-	}
-	for i, m := range mirror {
-		e := erp[i]
-		name := fmt.Sprintf("line %d ", i+1)
-		d.values(name+"id", m.ERPLineID, e.ERPLineID)
-		d.values(name+"product", m.ERPProductID, e.ERPProductID)
-		d.values(name+"name", m.Name, e.Name)
-		d.values(name+"unit", m.UnitOfMeasure, e.UnitOfMeasure)
-		d.amounts(name+"quantity", m.Quantity, e.Quantity)
-		d.amounts(name+"price", m.UnitPrice, e.UnitPrice)
-		d.amounts(name+"discount", m.Discount, e.Discount)
-		d.amounts(name+"subtotal", m.Subtotal, e.Subtotal)
-		d.amounts(name+"tax", m.Tax, e.Tax)
-		d.amounts(name+"total", m.Total, e.Total)
-		if len(*d) > 0 {
-			return // one line says enough
-		}
-	}
 }

@@ -53,20 +53,11 @@ func (s *Service) measureAudits(ctx context.Context) error {
 	switch {
 	case s.cfg.AuditAt <= 0:
 		s.metrics.auditSuccess.Set(math.NaN()) // nobody is to miss an audit that was switched off
-	case last.IsZero():
+	case last.ID == 0:
 		s.metrics.auditSuccess.Set(float64(s.began.Unix())) // the first night is still to come
 	default:
-		s.metrics.auditSuccess.Set(float64(last.Unix()))
+		s.metrics.auditSuccess.Set(float64(last.Began.Unix()))
 	}
-	runs, err := s.mirror.ListAuditRuns(ctx, s.tenant.ID, order.AuditFilter{Limit: 20})
-	if err != nil {
-		return err
-	}
-	for _, run := range runs {
-		if run.State == order.AuditDone && run.Since.IsZero() {
-			s.metrics.auditLeft.Set(float64(run.Left()))
-			break
-		}
-	}
+	s.metrics.auditLeft.Set(float64(last.Left()))
 	return nil
 }

@@ -122,8 +122,86 @@ func TestNightlyAuditThatFailedIsTriedAgain(t *testing.T) {
 	require.Equal(t, order.AuditFailed, w.runs(t)[0].State, "not at once")
 	now = now.Add(10 * time.Minute)
 	require.NoError(t, s.AuditIfDue(t.Context()))
-	require.Len(t, w.runs(t), 1)
+	require.Len(t, w.runs(t), 2)
 	require.Equal(t, order.AuditDone, w.runs(t)[0].State)
+	require.Equal(t, order.AuditFailed, w.runs(t)[1].State, "each attempt is a run of its own")
+}
+
+// fallenMirror is that of a process which dies when it has stored what it found, and before the audit ends.
+type fallenMirror struct{ ordersync.Mirror }
+
+func (fallenMirror) DoubtOrders(context.Context, int64, []int64) error { return errors.New("killed") }
+
+func (fallenMirror) EndFindings(context.Context, int64, []order.Finding) error {
+	return errors.New("killed")
+}
+
+func (fallenMirror) EndAudit(context.Context, int64, order.AuditRun, string) error {
+	return errors.New("killed")
+}
+
+func TestAnAuditWhoseProcessDiedHasFailedAndIsTakenOver(t *testing.T) {
+	t.Parallel()
+	storetest.Databases(t, func(t *testing.T, dsn func(testing.TB) string) {
+		t.Parallel()
+		w := sandboxWorld(t, 19, dsn(t))
+		ids := w.orders(t, 1)
+		w.mirror(t, ids[0], "UPDATE orders SET amount_total = 1 WHERE id = ?")
+		now := time.Date(2030, 5, 1, 3, 10, 0, 0, time.UTC)
+		state := func(s *ordersync.Service) order.AuditState {
+			runs, err := s.ListAuditRuns(t.Context(), operator, order.AuditFilter{})
+			require.NoError(t, err)
+			return runs[0].State
+		}
+		dying := w.replica(t, &now, func(cfg *ordersync.Config) { cfg.Mirror = fallenMirror{w.db} })
+		require.ErrorContains(t, dying.AuditIfDue(t.Context()), "killed")
+		healthy := w.replica(t, &now, nil)
+		require.Equal(t, order.AuditRunning, state(healthy), "nobody knows yet")
+		now = now.Add(11 * time.Minute)
+		require.Equal(t, order.AuditFailed, state(healthy))
+
+		require.NoError(t, healthy.AuditIfDue(t.Context()))
+		runs := w.runs(t)
+		require.Len(t, runs, 2)
+		require.Zero(t, runs[0].Left())
+		require.Len(t, w.findings(t, runs[0]), 1, "as many as the run says")
+		require.Equal(t, order.FindingRepaired, w.findings(t, runs[1])[ids[0]].State, "what the dead one found is at an end too")
+
+		// One by command has no successor.
+		_, err := dying.Audit(t.Context(), ordersync.AuditOptions{})
+		require.Error(t, err)
+		require.Equal(t, order.AuditRunning, state(healthy))
+		now = now.Add(11 * time.Minute)
+		require.Equal(t, order.AuditFailed, state(healthy))
+	})
+}
+
+// leaseMirror remembers for how long audits take leases.
+type leaseMirror struct {
+	ordersync.Mirror
+	begun, renewed time.Time
+}
+
+func (m *leaseMirror) BeginAudit(ctx context.Context, tenantID int64, run order.AuditRun, token string, until time.Time) (order.AuditRun, bool, error) {
+	m.begun = until
+	return m.Mirror.BeginAudit(ctx, tenantID, run, token, until)
+}
+
+func (m *leaseMirror) RenewAudit(ctx context.Context, tenantID, id int64, token string, until time.Time) (bool, error) {
+	m.renewed = until
+	return m.Mirror.RenewAudit(ctx, tenantID, id, token, until)
+}
+
+func TestAnAuditsLeaseOutlastsItsPause(t *testing.T) {
+	t.Parallel()
+	w := sandboxWorld(t, 19, storetest.SQLite(t))
+	mirror := &leaseMirror{Mirror: w.db}
+	now := time.Date(2030, 5, 1, 3, 10, 0, 0, time.UTC)
+	s := w.replica(t, &now, func(cfg *ordersync.Config) { cfg.Mirror = mirror })
+	_, err := s.Audit(t.Context(), ordersync.AuditOptions{Pause: time.Hour})
+	require.NoError(t, err)
+	require.Greater(t, mirror.begun.Sub(now), time.Hour)
+	require.Greater(t, mirror.renewed.Sub(now), time.Hour)
 }
 
 func TestAuditOfAMirrorThatWasNeverSyncedIsRefused(t *testing.T) {
@@ -166,10 +244,22 @@ func TestAuditNamesAnOrderThatTheERPHidesAStray(t *testing.T) {
 // deafMirror does not take up orders.
 type deafMirror struct {
 	ordersync.Mirror
-	err error
+	err  error
+	keep bool   // forgets nothing either
+	turn func() // what happens when it should take some up
+}
+
+func (m *deafMirror) DoubtOrders(ctx context.Context, tenantID int64, ids []int64) error {
+	if m.keep {
+		return nil
+	}
+	return m.Mirror.DoubtOrders(ctx, tenantID, ids)
 }
 
 func (m *deafMirror) UpsertOrders(context.Context, int64, []order.Snapshot, string) (store.Upserted, error) {
+	if m.turn != nil {
+		m.turn()
+	}
 	return store.Upserted{}, m.err
 }
 
@@ -188,7 +278,7 @@ func TestARepairThatFailsSaysWhy(t *testing.T) {
 		{errors.New("a price of 1e300"), "still different: "},
 		{nil, "still different: "},
 	} {
-		w.cfg.Mirror, w.cfg.Registerer = &deafMirror{w.db, example.err}, nil
+		w.cfg.Mirror, w.cfg.Registerer = &deafMirror{Mirror: w.db, err: example.err}, nil
 		s, err := ordersync.New(w.cfg)
 		require.NoError(t, err)
 		defer s.Close()
@@ -200,6 +290,34 @@ func TestARepairThatFailsSaysWhy(t *testing.T) {
 		require.Positive(t, run.Left())
 	}
 	require.Zero(t, w.audit(t, true).Left(), "what was doubted is found and repaired")
+}
+
+// Somebody who writes an order during its repair must not make a repair of one that failed.
+func TestARepairIsNoneWhileTheOrderDiffers(t *testing.T) {
+	t.Parallel()
+	for _, example := range []struct {
+		err  error
+		want string
+	}{{errors.Join(store.ErrUnavailable, errors.New("no disk")), "no disk"}, {nil, "written again"}} {
+		w := sandboxWorld(t, 19, storetest.SQLite(t))
+		ids := w.orders(t, 1)
+		w.mirror(t, ids[0], "UPDATE orders SET amount_total = 1 WHERE id = ?")
+		w.cfg.Mirror, w.cfg.Registerer = &deafMirror{Mirror: w.db, err: example.err, turn: func() {
+			w.people(t, "sale.order", "write", []any{ids[0]}, map[string]any{"client_order_ref": "edited"})
+		}}, nil
+		s, err := ordersync.New(w.cfg)
+		require.NoError(t, err)
+		defer s.Close()
+		run, err := s.Audit(t.Context(), ordersync.AuditOptions{Repair: true})
+		require.NoError(t, err)
+		f := w.findings(t, run)[ids[0]]
+		require.Equal(t, order.FindingFailed, f.State)
+		require.Contains(t, f.Failure, example.want)
+		require.Equal(t, 1, run.Left())
+		w.later(10 * time.Minute)
+		require.Zero(t, w.audit(t, true).Left())
+		require.Equal(t, order.FindingRepaired, w.findings(t, run)[ids[0]].State, "the next audit sees to it")
+	}
 }
 
 // takenOver is a mirror in which another process has taken the run up.
@@ -245,7 +363,7 @@ func TestAuditsAreCounted(t *testing.T) {
 	require.NoError(t, nightly.AuditIfDue(t.Context()))
 	last, err := w.db.LastAudit(t.Context(), w.tenant.ID)
 	require.NoError(t, err)
-	require.EqualValues(t, last.Unix(), w.gathered(t)["ordergate_audit_last_success_timestamp_seconds"])
+	require.EqualValues(t, last.Began.Unix(), w.gathered(t)["ordergate_audit_last_success_timestamp_seconds"])
 }
 
 // fresh replaces the registry, for another service of the same names.

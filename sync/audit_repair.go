@@ -50,8 +50,8 @@ func (a *audit) repairPage(ctx context.Context, findings []order.Finding) error 
 	return err
 }
 
-// conclude looks at orders again, and ends their findings. What is being changed just now is the sync's again, and so is
-// repaired.
+// conclude looks at orders again, and ends their findings. An order that was written in the meantime counts as failed if it
+// differs: whether what was found is repaired, nobody knows before the next audit looks.
 func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure error) error {
 	ids := make([]int64, len(findings))
 	for i, f := range findings {
@@ -71,7 +71,7 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 		v, differs := seen[f.ERPOrderID]
 		f.EndedAt = a.now().UTC()
 		switch {
-		case looked && (!differs || v.beingWritten):
+		case looked && !differs:
 			f.State = order.FindingRepaired
 			a.run.Repaired++
 			continue
@@ -79,6 +79,8 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 			f.Failure = failure.Error()
 		case v.unreadable != nil:
 			f.Failure = v.unreadable.Error()
+		case v.beingWritten:
+			f.Failure = "written again during the repair: the sync's turn has not come, and the next audit looks again"
 		case v.erp != nil && v.mirror == nil:
 			f.Failure = "the mirror cannot hold the order; the log says why"
 		default:

@@ -159,6 +159,22 @@ func TestEachSumOfAnAuditShowsItsDrift(t *testing.T) {
 					w.mirror(t, ids[5], "UPDATE order_lines SET tax = tax + 0.01 WHERE order_id = ? AND position = 1")
 				},
 					map[int64]order.FindingKind{ids[5]: order.FindingLine}},
+				{"a delivered quantity", func() {
+					w.mirror(t, ids[5], "UPDATE order_lines SET delivered = 1 WHERE order_id = ? AND position = 1")
+				},
+					map[int64]order.FindingKind{ids[5]: order.FindingLine}},
+				{"an invoiced quantity", func() {
+					w.mirror(t, ids[5], "UPDATE order_lines SET invoiced = 1 WHERE order_id = ? AND position = 1")
+				},
+					map[int64]order.FindingKind{ids[5]: order.FindingLine}},
+				{"deliveries that the ERP does not have", func() {
+					w.mirror(t, ids[6], `UPDATE orders SET documents = '{"deliveries":[{"id":7,"state":"waiting"},{"id":90000,"state":"ready"}]}' WHERE id = ?`)
+				},
+					map[int64]order.FindingKind{ids[6]: order.FindingStale}},
+				{"an invoice that the ERP does not have", func() {
+					w.mirror(t, ids[6], `UPDATE orders SET documents = '{"invoices":[{"id":7,"state":"open","amount_total":"1","amount_due":"1"}]}' WHERE id = ?`)
+				},
+					map[int64]order.FindingKind{ids[6]: order.FindingStale}},
 				{"a line of another order", func() {
 					w.mirror(t, ids[7], "UPDATE order_lines SET order_id = ? WHERE order_id = ? AND position = 1", w.rowID(t, ids[6]))
 				}, map[int64]order.FindingKind{ids[6]: order.FindingLine, ids[7]: order.FindingLine}},
@@ -253,6 +269,76 @@ func TestAuditLooksAtTheDatesOfWhatWasWrittenSinceTheLastOne(t *testing.T) {
 		kindsOf(w.findings(t, w.audit(t, true))))
 }
 
+// unseen makes the mirror miss an edit that only the order's date shows: the order was written on the same day before.
+func (w *auditWorld) unseen(t *testing.T) int64 {
+	t.Helper()
+	w.later(36*time.Hour - time.Duration(w.cfg.Clock().UTC().Hour())*time.Hour) // the middle of a day
+	id := w.orders(t, 1)[0]
+	require.Zero(t, w.audit(t, true).FindingCount())
+	w.later(time.Minute)
+	w.people(t, "sale.order", "write", []any{id}, map[string]any{"client_order_ref": "edited"})
+	return id
+}
+
+// What an audit finds and leaves, whatever the reason, the next ones look at again until it is repaired.
+func TestWhatAnAuditLeftIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]struct {
+		repair bool
+		state  order.FindingState
+	}{"a report": {false, order.FindingFound}, "a repair that failed": {true, order.FindingFailed}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Databases(t, func(t *testing.T, dsn func(testing.TB) string) {
+				t.Parallel()
+				w := sandboxWorld(t, 19, dsn(t))
+				id := w.unseen(t)
+				w.later(10 * time.Minute)
+				w.cfg.Mirror, w.cfg.Registerer = &deafMirror{Mirror: w.db, keep: true}, nil
+				deaf, err := ordersync.New(w.cfg)
+				require.NoError(t, err)
+				defer deaf.Close()
+				noon, err := deaf.Audit(t.Context(), ordersync.AuditOptions{Repair: first.repair})
+				require.NoError(t, err)
+				require.Equal(t, first.state, w.findings(t, noon)[id].State)
+
+				w.later(10 * 24 * time.Hour) // longer than any look at dates
+				again := w.audit(t, false)
+				require.Equal(t, map[int64]order.FindingKind{id: order.FindingStale}, kindsOf(w.findings(t, again)))
+				require.NoError(t, w.AuditIfDue(t.Context()))
+				require.EqualValues(t, 1, w.gathered(t)["ordergate_audit_findings_left"])
+
+				w.later(24 * time.Hour)
+				nightly := w.audit(t, true)
+				require.Equal(t, 1, nightly.Repaired)
+				require.Zero(t, w.audit(t, true).FindingCount())
+				for _, run := range []order.AuditRun{noon, again, nightly} {
+					f := w.findings(t, run)[id]
+					require.Equal(t, order.FindingRepaired, f.State, "it is at an end in every run")
+					require.False(t, f.EndedAt.IsZero())
+				}
+				w.erp.reads.Store(0)
+				w.audit(t, true)
+				require.Zero(t, w.erp.reads.Load(), "and is not looked at any more")
+			})
+		})
+	}
+}
+
+// The longer an audit waits, the longer ago an order may have been written that it leaves to the sync.
+func TestTheNextAuditLooksAtWhatWasUnsettled(t *testing.T) {
+	t.Parallel()
+	w := sandboxWorld(t, 19, storetest.SQLite(t))
+	id := w.unseen(t)
+	w.later(20 * time.Minute)
+	run, err := w.Audit(t.Context(), ordersync.AuditOptions{Repair: true, Pause: time.Hour})
+	require.NoError(t, err)
+	require.Zero(t, run.FindingCount())
+	require.Equal(t, 1, run.Unsettled)
+	w.later(24 * time.Hour)
+	require.Equal(t, map[int64]order.FindingKind{id: order.FindingStale}, kindsOf(w.findings(t, w.audit(t, true))))
+}
+
 func TestAuditWithoutDriftAsksLittle(t *testing.T) {
 	t.Parallel()
 	for _, major := range []int{14, 19} {
@@ -266,7 +352,7 @@ func TestAuditWithoutDriftAsksLittle(t *testing.T) {
 			w.erp.reads.Store(0)
 			run := w.audit(t, true)
 			require.Zero(t, run.FindingCount())
-			require.EqualValues(t, 5, run.Calls, "heads of orders and lines, orders by month, lines, days")
+			require.EqualValues(t, 9, run.Calls, "heads of orders, lines and documents, orders by month, lines, days, documents")
 			require.Less(t, run.Rows, int64(15), "two months and days, and the sandbox's own orders")
 			require.Zero(t, w.erp.reads.Load(), "no order is read")
 			require.EqualValues(t, 1, w.erp.totals.Load())

@@ -16,33 +16,71 @@ import (
 type DuplicateOptions struct {
 	// Window is how far apart in time the orders of a group were made, at most.
 	Window time.Duration
-	// Cancel cancels the surplus in the ERP: drafts that were neither sent through the gateway nor adopted, and nothing else.
+	// Cancel cancels the surplus in the ERP: drafts that were neither placed through a gateway nor adopted, and nothing else.
 	Cancel bool
 }
 
+const (
+	// briefPage is how many orders of the mirror are read at once.
+	briefPage = 500
+	// maxSuspects bounds how many orders are compared with each other; of more, those made earlier are one group.
+	maxSuspects = 500
+)
+
 // FindDuplicates looks for orders in the ERP that earlier integrations made more than once of one, and calls found with
 // each group. The mirror is looked through; of what it finds, everything is read from the ERP again before it is reported or
-// cancelled.
+// cancelled. In memory are the orders that were made within a few windows, of all customers, and no more.
 func (s *Service) FindDuplicates(ctx context.Context, options DuplicateOptions, found func(order.DuplicateGroup) error) error {
-	return s.mirror.EachCustomersOrders(ctx, s.tenant.ID, func(orders []order.Brief) error {
-		for _, suspects := range suspicious(orders, options.Window) {
-			groups, err := s.confirmDuplicates(ctx, suspects)
-			if err != nil {
+	var orders []order.Brief
+	undecided, last, latest := 0, int64(0), time.Time{}
+	for {
+		page, err := s.mirror.Briefs(ctx, s.tenant.ID, last, briefPage)
+		if err != nil {
+			return err
+		}
+		for _, o := range page {
+			last, latest = o.ID, later(latest, o.CreatedAt)
+		}
+		orders = append(orders, page...)
+		end := len(page) < briefPage
+		if !end && len(orders) < 2*undecided {
+			continue // so that none is looked at again and again
+		}
+		// Ids rise with time, but for transactions that took their time. Behind the last order there is nothing to wait for.
+		until := latest.Add(-s.cfg.TransactionLimit)
+		if end {
+			until = latest.Add(3*options.Window + time.Second)
+		}
+		var groups []suspects
+		groups, orders = suspicious(orders, options.Window, until)
+		undecided = len(orders)
+		for _, g := range groups {
+			if err := s.handleSuspects(ctx, options, g, found); err != nil {
 				return err
 			}
-			for _, g := range groups {
-				if options.Cancel {
-					if err := s.cancelSurplus(ctx, &g); err != nil {
-						return err
-					}
-				}
-				if err := found(g); err != nil {
-					return err
-				}
+		}
+		if end {
+			return nil
+		}
+	}
+}
+
+func (s *Service) handleSuspects(ctx context.Context, options DuplicateOptions, g suspects, found func(order.DuplicateGroup) error) error {
+	groups, err := s.confirmDuplicates(ctx, g)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if options.Cancel {
+			if err := s.cancelSurplus(ctx, &g); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+		if err := found(g); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // suspects are orders of one customer, at least two, that have a reason to be taken for one.
@@ -51,44 +89,57 @@ type suspects struct {
 	ids    []int64
 }
 
-// suspicious groups a customer's orders that may be one: by reference first, and those that are left by total. An order is
-// in one group only. Cancelled ones are no trouble to anybody.
-func suspicious(orders []order.Brief, window time.Duration) []suspects {
-	standing := slices.DeleteFunc(slices.Clone(orders), func(o order.Brief) bool { return o.Status == order.Cancelled })
+// suspicious groups orders of a customer that may be one: by reference first, and those that are left by total. An order is
+// in one group only. Cancelled ones are no trouble to anybody. All that were made until then are known: groups that a later
+// order may still belong to are not decided, and their orders are returned, for the next time.
+func suspicious(orders []order.Brief, window time.Duration, until time.Time) (groups []suspects, undecided []order.Brief) {
+	standing := slices.DeleteFunc(orders, func(o order.Brief) bool { return o.Status == order.Cancelled })
+	slices.SortFunc(standing, func(a, b order.Brief) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
 	taken := map[int64]bool{}
-	groups := cluster(order.SameReference, standing, window, taken, func(o order.Brief) string { return strings.ToLower(o.Reference) })
-	return append(groups, cluster(order.SameContent, standing, window, taken, func(o order.Brief) string {
+	groups = cluster(order.SameReference, standing, window, until, taken, func(o order.Brief) string { return strings.ToLower(o.Reference) })
+	// Of the orders of such a group each must be decided by its reference, whose group may begin a window later.
+	until = until.Add(-window)
+	groups = append(groups, cluster(order.SameContent, standing, window, until, taken, func(o order.Brief) string {
 		if o.AmountTotal.IsZero() {
 			return ""
 		}
 		return o.Currency + " " + o.AmountTotal.String()
 	})...)
+	return groups, slices.DeleteFunc(standing, func(o order.Brief) bool {
+		return taken[o.ID] || o.CreatedAt.Add(window).Before(until)
+	})
 }
 
-// cluster groups the orders that have the same name and lie within a window, counted from the first of them. Those
-// without a name, and those that are taken, are left out; those of its groups are taken.
-func cluster(reason order.DuplicateReason, orders []order.Brief, window time.Duration, taken map[int64]bool, name func(order.Brief) string) []suspects {
-	byName := map[string][]order.Brief{}
-	var names []string
+// cluster groups the orders, which are sorted by time, that are of one customer, have the same name and lie within a window,
+// counted from the first of them, that ends before a time. Those without a name, and those that are taken, are left out;
+// those of its groups are taken.
+func cluster(
+	reason order.DuplicateReason, orders []order.Brief, window time.Duration, until time.Time, taken map[int64]bool, name func(order.Brief) string,
+) []suspects {
+	type shared struct {
+		partner int64
+		name    string
+	}
+	alike := map[shared][]order.Brief{}
+	var all []shared
 	for _, o := range orders {
-		n := name(o)
-		if n == "" || taken[o.ID] {
+		n := shared{o.ERPPartnerID, name(o)}
+		if n.name == "" || taken[o.ID] {
 			continue
 		}
-		if byName[n] == nil {
-			names = append(names, n)
+		if alike[n] == nil {
+			all = append(all, n)
 		}
-		byName[n] = append(byName[n], o)
+		alike[n] = append(alike[n], o)
 	}
 	var groups []suspects
-	for _, n := range names {
-		same := byName[n]
-		slices.SortFunc(same, func(a, b order.Brief) int {
-			return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-		})
-		for len(same) > 0 {
+	for _, n := range all {
+		same := alike[n]
+		for len(same) > 0 && same[0].CreatedAt.Add(window).Before(until) {
 			end := 1
-			for end < len(same) && same[end].CreatedAt.Sub(same[0].CreatedAt) <= window {
+			for end < min(len(same), maxSuspects) && same[end].CreatedAt.Sub(same[0].CreatedAt) <= window {
 				end++
 			}
 			if end > 1 {
@@ -158,8 +209,8 @@ func sameAs(reason order.DuplicateReason, o order.Order) string {
 	return fmt.Sprint(o.Customer.ERPPartnerID, " ", o.Currency, " ", o.AmountTotal, " ", strings.Join(lines, "; "))
 }
 
-// groupOf decides which of the orders is kept: the one that has come furthest, then one that has a source,
-// then the oldest.
+// groupOf decides which of the orders is kept: the one that has come furthest, then one that was placed through a gateway or
+// adopted, then the oldest.
 func (s *Service) groupOf(ctx context.Context, reason order.DuplicateReason, orders []order.Snapshot) (order.DuplicateGroup, error) {
 	duplicates := make([]order.Duplicate, len(orders))
 	for i, o := range orders {
@@ -167,11 +218,18 @@ func (s *Service) groupOf(ctx context.Context, reason order.DuplicateReason, ord
 		if err != nil {
 			return order.DuplicateGroup{}, err
 		}
-		duplicates[i] = order.Duplicate{
+		d := order.Duplicate{
 			Brief: order.Brief{ID: o.ID, Number: o.Number, Status: o.Status, ERPPartnerID: o.Customer.ERPPartnerID, Reference: o.Reference,
 				Source: mirrored.Source, Currency: o.Currency, AmountTotal: o.AmountTotal, CreatedAt: o.CreatedAt},
 			Deliveries: len(o.Deliveries), Invoices: len(o.Invoices),
 		}
+		// The mirror may have been rebuilt since it was placed, or may not have heard of that yet: the ERP knows.
+		if d.Status == order.Draft && d.Source == order.SourceERP {
+			if d.PlacedByGateway, err = s.erp.PlacedByGateway(ctx, d.ID); err != nil {
+				return order.DuplicateGroup{}, err
+			}
+		}
+		duplicates[i] = d
 	}
 	slices.SortFunc(duplicates, func(a, b order.Duplicate) int {
 		return cmp.Or(cmp.Compare(progressOf(b), progressOf(a)), a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
@@ -187,14 +245,16 @@ func (s *Service) groupOf(ctx context.Context, reason order.DuplicateReason, ord
 func progressOf(d order.Duplicate) int {
 	switch {
 	case d.Invoices > 0:
-		return 5
+		return 6
 	case d.Deliveries > 0:
-		return 4
+		return 5
 	case d.Status == order.Done:
-		return 3
+		return 4
 	case d.Status == order.Confirmed:
+		return 3
+	case d.Status == order.Sent:
 		return 2
-	case d.Source != order.SourceERP:
+	case d.Source != order.SourceERP || d.PlacedByGateway:
 		return 1
 	}
 	return 0
@@ -207,43 +267,39 @@ func whyKept(d order.Duplicate) string {
 		return "it has an invoice"
 	case d.Deliveries > 0:
 		return "it has a delivery"
-	case d.Status != order.Draft && d.Status != order.Sent:
+	case d.Status == order.Sent:
+		return "it was sent, and its customer may hold it"
+	case d.Status != order.Draft:
 		return "it is " + string(d.Status)
 	case d.Source != order.SourceERP:
 		return "it was placed by " + d.Source + ", with a key of its own"
+	case d.PlacedByGateway:
+		return "it was placed through a gateway, with a key of its own"
 	}
 	return ""
 }
 
-// cancelSurplus cancels the orders of a group that may be. Right before, each is read once more: somebody may have confirmed
-// it since. What the call says proves little, so that the state afterwards decides.
+// cancelSurplus cancels the orders of a group that may be. What the call says proves little, so that the state afterwards
+// decides.
 func (s *Service) cancelSurplus(ctx context.Context, g *order.DuplicateGroup) error {
 	for i := range g.Surplus {
 		d := &g.Surplus[i]
 		if d.Kept != "" {
 			continue
 		}
-		now, err := s.readDuplicate(ctx, d.ID)
-		if err != nil {
+		if err := s.judgeAgain(ctx, g.Reason, g.Keep.ID, d); err != nil {
 			return err
 		}
-		if now == nil {
-			d.Kept = "it is gone"
-			continue
-		}
-		d.Status, d.Deliveries, d.Invoices = now.Status, len(now.Deliveries), len(now.Invoices)
-		if err := s.learnSource(ctx, d); err != nil {
-			return err
-		}
-		if d.Kept = cmp.Or(d.Kept, whyKept(*d)); d.Kept != "" {
+		if d.Kept != "" {
 			continue
 		}
 		refusal := s.erp.CancelOrder(ctx, d.ID)
-		now, err = s.readDuplicate(ctx, d.ID)
+		read, err := s.readDuplicates(ctx, d.ID)
+		now, found := read[d.ID]
 		switch {
 		case err != nil:
 			return err
-		case now != nil && now.Status == order.Cancelled:
+		case found && now.Status == order.Cancelled:
 			d.Status, d.Cancelled = now.Status, true
 			s.log.InfoContext(ctx, "cancelled a duplicate in the ERP", "erp_order_id", d.ID, "kept", g.Keep.ID, "reason", g.Reason)
 		case refusal != nil && outcome(refusal) == odoo.Rejected:
@@ -255,28 +311,45 @@ func (s *Service) cancelSurplus(ctx context.Context, g *order.DuplicateGroup) er
 	return nil
 }
 
-// learnSource finds out whether an order that exists was sent through the gateway. A sync may have brought it before its
-// placement was stored; then its intent is still open, and nothing is cancelled. Which is why the intents are looked at
-// first: one that ended in between has left its source.
-func (s *Service) learnSource(ctx context.Context, d *order.Duplicate) error {
-	intents, err := s.mirror.CountIntents(ctx, s.tenant.ID)
+// judgeAgain looks once more, right before a surplus order is cancelled, at it and at the one that is kept for it: people may
+// have confirmed or changed the one, or cancelled or deleted the other, and then it is kept too.
+func (s *Service) judgeAgain(ctx context.Context, reason order.DuplicateReason, keptID int64, d *order.Duplicate) error {
+	read, err := s.readDuplicates(ctx, keptID, d.ID)
 	if err != nil {
 		return err
 	}
-	if intents.Sending+intents.Parked > 0 {
-		d.Kept = "orders are being placed or in doubt, and it may be one of them"
+	now, found := read[d.ID]
+	kept, stands := read[keptID]
+	switch {
+	case !found:
+		d.Kept = "it is gone"
+		return nil
+	case !stands || kept.Status == order.Cancelled:
+		d.Kept = fmt.Sprintf("order %d, which was to be kept, is gone or cancelled", keptID)
+		return nil
+	case sameAs(reason, now.Order) != sameAs(reason, kept.Order):
+		d.Kept = fmt.Sprintf("it or order %d was changed, and they are not the same any more", keptID)
+		return nil
 	}
-	mirrored, err := s.mirror.Order(ctx, s.tenant.ID, d.ID)
-	d.Source = mirrored.Source
-	return err
+	mirrored, err := s.mirror.Order(ctx, s.tenant.ID, d.ID) // which may have been adopted meanwhile
+	if err != nil {
+		return err
+	}
+	d.Status, d.Deliveries, d.Invoices, d.Source = now.Status, len(now.Deliveries), len(now.Invoices), mirrored.Source
+	d.Kept = whyKept(*d)
+	return nil
 }
 
-// readDuplicate reads one order into the mirror; nil if the ERP does not have it.
-func (s *Service) readDuplicate(ctx context.Context, id int64) (*order.Snapshot, error) {
-	read, err := s.erp.Orders(ctx, []int64{id})
-	if err != nil || len(read) == 0 {
+// readDuplicates reads orders into the mirror, and returns those that the ERP has, by id.
+func (s *Service) readDuplicates(ctx context.Context, ids ...int64) (map[int64]order.Snapshot, error) {
+	read, err := s.erp.Orders(ctx, ids)
+	if err != nil {
 		return nil, err
 	}
+	byID := make(map[int64]order.Snapshot, len(read))
+	for _, o := range read {
+		byID[o.ID] = o
+	}
 	_, err = s.ingest(ctx, read, "dedupe")
-	return &read[0], err
+	return byID, err
 }

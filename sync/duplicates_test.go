@@ -1,12 +1,17 @@
 package ordersync_test
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"ordergate/order"
+	"ordergate/store"
 	ordersync "ordergate/sync"
 )
 
@@ -90,10 +95,10 @@ func TestADuplicateIsLookedAtRightBeforeItIsCancelled(t *testing.T) {
 	b.integration(t, partner, "X", 1)
 	second := b.integration(t, partner, "X", 1)
 	require.NoError(t, b.Sync(t.Context()))
-	erp.fail = func(ids []int64) error {
-		if len(ids) == 1 && ids[0] == second {
+	reads := 0
+	erp.fail = func([]int64) error {
+		if reads++; reads == 2 {
 			b.people(t, "sale.order", "action_confirm", []any{second})
-			erp.fail = nil
 		}
 		return nil
 	}
@@ -108,20 +113,101 @@ func TestADuplicateIsLookedAtRightBeforeItIsCancelled(t *testing.T) {
 	require.Equal(t, order.Confirmed, found[0].Status)
 }
 
-// A sync may have brought an order before its placement was stored: it then looks as if nobody had sent it.
-func TestNothingIsCancelledWhileOrdersAreInDoubt(t *testing.T) {
+// What people do after the orders were found, and before one is cancelled, may make each of them the only one.
+func TestDuplicatesThatPeopleChangeAreNotCancelled(t *testing.T) {
+	t.Parallel()
+	b, erp := setupCalling(t)
+	for name, c := range map[string]struct {
+		change func(t *testing.T, first, second int64)
+		reason string
+	}{
+		"the kept one is cancelled": {func(t *testing.T, first, _ int64) { b.people(t, "sale.order", "action_cancel", []any{first}) }, "is gone or cancelled"},
+		"the kept one is deleted":   {func(t *testing.T, first, _ int64) { b.people(t, "sale.order", "unlink", []any{first}) }, "is gone or cancelled"},
+		"the kept one is another order": {func(t *testing.T, first, _ int64) {
+			b.people(t, "sale.order", "write", []any{first}, map[string]any{"client_order_ref": "another"})
+		}, "was changed"},
+		"the other one is another order": {func(t *testing.T, _, second int64) {
+			b.people(t, "sale.order", "write", []any{second}, map[string]any{"client_order_ref": "another"})
+		}, "was changed"},
+		"the other one is deleted": {func(t *testing.T, _, second int64) { b.people(t, "sale.order", "unlink", []any{second}) }, "it is gone"},
+		"the other one is adopted": {func(t *testing.T, _, second int64) {
+			_, err := b.db.AdoptOrders(t.Context(), b.cfg.Tenant.ID, []store.Adoption{{ERPOrderID: second, Source: "shop"}}, true)
+			require.NoError(t, err)
+		}, "it was placed by shop"},
+	} {
+		partner := b.people(t, "res.partner", "create", map[string]any{"name": name})
+		first, second := b.integration(t, partner, "X", 1), b.integration(t, partner, "X", 1)
+		require.NoError(t, b.Sync(t.Context()))
+		reads := 0
+		erp.fail = func(ids []int64) error {
+			if slices.Contains(ids, second) {
+				if reads++; reads == 2 {
+					c.change(t, first, second)
+				}
+			}
+			return nil
+		}
+		groups := 0
+		require.NoError(t, b.FindDuplicates(t.Context(), ordersync.DuplicateOptions{Window: time.Hour, Cancel: true},
+			func(g order.DuplicateGroup) error {
+				if g.Keep.ID != first {
+					return nil
+				}
+				groups++
+				require.Len(t, g.Surplus, 1, name)
+				require.False(t, g.Surplus[0].Cancelled, name)
+				require.Contains(t, g.Surplus[0].Kept, c.reason, name)
+				return nil
+			}), name)
+		require.Equal(t, 1, groups, name)
+		erp.fail = nil
+		found, err := b.erp.Orders(t.Context(), []int64{first, second})
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(found, func(o order.Snapshot) bool { return o.Status == order.Draft }), "one is left: %s", name)
+	}
+}
+
+// A quotation that was sent is its customer's to answer. Beside a draft it is the one that is kept.
+func TestSentQuotationsAreNotCancelledAsDuplicates(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	partner := b.people(t, "res.partner", "create", map[string]any{"name": "Ada"})
-	b.integration(t, partner, "X", 1)
-	b.integration(t, partner, "X", 1)
-	in := order.Intent{TenantID: b.cfg.Tenant.ID, Source: "portal", Key: "k", State: order.Sending, Request: request("X"),
-		LeaseToken: "other", LeaseUntil: b.clock.Now().Add(time.Hour), CreatedAt: b.clock.Now(), UpdatedAt: b.clock.Now()}
-	require.NoError(t, b.db.InsertIntent(t.Context(), &in))
+	draft, sent, again := b.integration(t, partner, "X", 1), b.integration(t, partner, "X", 1), b.integration(t, partner, "X", 1)
+	for _, id := range []int64{sent, again} {
+		b.people(t, "sale.order", "write", []any{id}, map[string]any{"state": "sent"})
+	}
 	groups := b.duplicates(t, true)
 	require.Len(t, groups, 1)
+	require.Equal(t, sent, groups[0].Keep.ID)
+	require.Equal(t, []int64{again, draft}, idsOf(groups[0].Surplus))
+	require.Contains(t, groups[0].Surplus[0].Kept, "it was sent")
 	require.False(t, groups[0].Surplus[0].Cancelled)
-	require.Contains(t, groups[0].Surplus[0].Kept, "in doubt")
+	require.True(t, groups[0].Surplus[1].Cancelled)
+}
+
+// The mirror may be rebuilt after the intents were deleted, or a sync may bring an order before its placement was stored: it
+// then says that nobody sent them through the gateway. Odoo knows better.
+func TestWhatTheGatewayPlacedIsNotCancelledByAMirrorThatForgot(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	zero, err := b.Place(t.Context(), portal, "k0", request("PO-0"))
+	require.NoError(t, err)
+	integrations := b.integration(t, zero.Order.Customer.ERPPartnerID, "PO-1", 1)
+	one, err := b.Place(t.Context(), portal, "k1", request("PO-1"))
+	require.NoError(t, err)
+	two, err := b.Place(t.Context(), portal, "k2", request("PO-1"))
+	require.NoError(t, err)
+	tenant, err := b.db.EnsureTenant(t.Context(), "rebuilt") // which starts with an empty mirror and no intents
+	require.NoError(t, err)
+	b.cfg.Tenant.ID = tenant
+	b.restart(t)
+	groups := b.duplicates(t, true)
+	require.Len(t, groups, 1)
+	require.Equal(t, one.Order.ID, groups[0].Keep.ID)
+	require.Equal(t, []int64{two.Order.ID, integrations}, idsOf(groups[0].Surplus))
+	require.Contains(t, groups[0].Surplus[0].Kept, "placed through a gateway")
+	require.False(t, groups[0].Surplus[0].Cancelled)
+	require.True(t, groups[0].Surplus[1].Cancelled)
 }
 
 func TestWhatIsNotCancelledAsADuplicate(t *testing.T) {
@@ -148,4 +234,78 @@ func TestWhatIsNotCancelledAsADuplicate(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEqual(t, order.Cancelled, o[0].Status)
 	}
+}
+
+// Orders are looked through in pieces; the groups are those that a look at all of them at once finds.
+func TestDuplicatesAreFoundAcrossPieces(t *testing.T) {
+	t.Parallel()
+	const window = time.Hour
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		var all []order.Brief
+		for id := range int64(800) {
+			at = at.Add(time.Duration(random.IntN(20)) * time.Minute)
+			o := order.Brief{ID: id + 1, ERPPartnerID: random.Int64N(2) + 1, AmountTotal: decimal.NewFromInt(random.Int64N(3)), Status: order.Draft, CreatedAt: at}
+			if random.IntN(2) == 0 {
+				o.Reference = fmt.Sprint("R", random.IntN(4))
+			}
+			all = append(all, o)
+		}
+		var wanted, groups []string
+		for partner := range int64(2) { // each customer's for themselves, and all at once
+			theirs := slices.DeleteFunc(slices.Clone(all), func(o order.Brief) bool { return o.ERPPartnerID != partner+1 })
+			found, _ := ordersync.Suspicious(theirs, window, at.Add(24*time.Hour))
+			wanted = append(wanted, found...)
+		}
+		var orders []order.Brief
+		most := 0
+		for piece := range slices.Chunk(all, 7) {
+			var found []string
+			found, orders = ordersync.Suspicious(append(orders, piece...), window, piece[len(piece)-1].CreatedAt)
+			groups = append(groups, found...)
+			most = max(most, len(orders))
+		}
+		found, _ := ordersync.Suspicious(orders, window, at.Add(24*time.Hour))
+		groups = append(groups, found...)
+		require.ElementsMatch(t, wanted, groups)
+		require.NotEmpty(t, groups)
+		require.Less(t, most, 60, "what is decided is not kept")
+	}
+}
+
+// The mirror is read page by page, and a group may lie across two. How many are compared with each other has a bound.
+func TestManyDuplicates(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.Sync(t.Context()))
+	there, err := b.db.Briefs(t.Context(), b.cfg.Tenant.ID, 0, 100)
+	require.NoError(t, err)
+	b.many(t, 498-len(there)) // so that a page ends behind the next two
+	ada := b.people(t, "res.partner", "create", map[string]any{"name": "Ada"})
+	first := b.integration(t, ada, "X", 1)
+	b.later(130 * time.Second) // longer than two windows
+	b.integration(t, ada, "Z", 1)
+	b.erpClock.advance(-75 * time.Second) // a transaction that began earlier
+	second := b.integration(t, ada, "X", 1)
+	b.erpClock.advance(75 * time.Second)
+	for range 510 {
+		b.integration(t, ada, "Y", 1)
+	}
+	require.NoError(t, b.Sync(t.Context()))
+	var across, many int
+	require.NoError(t, b.FindDuplicates(t.Context(), ordersync.DuplicateOptions{Window: time.Minute}, func(g order.DuplicateGroup) error {
+		switch {
+		case g.Keep.ID == first:
+			across++
+			require.Equal(t, order.SameReference, g.Reason)
+			require.Equal(t, []int64{second}, idsOf(g.Surplus))
+		case g.Keep.Reference == "Y":
+			many += 1 + len(g.Surplus)
+			require.Less(t, len(g.Surplus), 500)
+		}
+		return nil
+	}))
+	require.Equal(t, 1, across)
+	require.Equal(t, 510, many)
 }

@@ -17,6 +17,8 @@ type ERP interface {
 	PlaceOrders(ctx context.Context, orders []odoo.NewOrder) []odoo.Loaded
 	// PlacedOrder returns the id of the order that has an external id, 0 if none has. It writes nothing.
 	PlacedOrder(ctx context.Context, externalID string) (id int64, err error)
+	// PlacedByGateway reports whether an order was created by PlaceOrders, of this gateway or another.
+	PlacedByGateway(ctx context.Context, id int64) (bool, error)
 	// EnsurePartners is PlaceOrders for partners. The same external id may occur more than once.
 	EnsurePartners(ctx context.Context, partners []odoo.NewPartner) []odoo.Loaded
 	// CancelOrder runs action_cancel. Its success or failure proves little: read the order afterwards.
@@ -48,6 +50,10 @@ type ERP interface {
 	WriteDays(ctx context.Context, slice order.Slice) ([]order.Totals, error)
 	// HeadsWrittenIn lists up to limit orders of a slice that were last written in [from, until), by rising id.
 	HeadsWrittenIn(ctx context.Context, slice order.Slice, from, until time.Time, limit int) ([]order.Head, error)
+	// DocumentTotals counts deliveries or invoices of orders by state; none where the ERP has none or hides them all.
+	DocumentTotals(ctx context.Context, of order.DocumentSlice) ([]order.Totals, error)
+	// Documents lists them with their orders: an invoice of several orders comes once for each.
+	Documents(ctx context.Context, of order.DocumentSlice) ([]order.Document, error)
 	// OrderIDs returns up to limit ids of orders, rising.
 	OrderIDs(ctx context.Context, slice order.Slice, limit int) ([]int64, error)
 	// OrderHidden reports whether an order exists that the gateway's user may not see.

@@ -85,8 +85,8 @@ type OrderStore interface {
 	OrderHeads(ctx context.Context, tenantID int64, ids []int64) (map[int64]order.Head, error)
 	// CountOrders counts the orders of a range of ids, without tombstones.
 	CountOrders(ctx context.Context, tenantID int64, r order.IDRange) (int64, error)
-	// EachCustomersOrders calls visit with the orders of every customer, without tombstones, customer by customer.
-	EachCustomersOrders(ctx context.Context, tenantID int64, visit func([]order.Brief) error) error
+	// Briefs returns up to limit orders with ids after afterID, rising, without tombstones.
+	Briefs(ctx context.Context, tenantID, afterID int64, limit int) ([]order.Brief, error)
 	// CountMirror counts orders for a SyncReport: Orders, Edited and Deleted.
 	CountMirror(ctx context.Context, tenantID int64) (order.SyncReport, error)
 	// OrderInDoubt reports whether an intent of this order has no known outcome.
@@ -95,6 +95,8 @@ type OrderStore interface {
 	LastOrderID(ctx context.Context, tenantID int64) (int64, error)
 	// OrderIDs returns up to limit ids after afterID, rising, without tombstones.
 	OrderIDs(ctx context.Context, tenantID, afterID int64, limit int) ([]int64, error)
+	// PartnerOrderIDs returns up to limit ids of a partner's orders from fromID on, without tombstones.
+	PartnerOrderIDs(ctx context.Context, tenantID, partnerID, fromID int64, limit int) ([]int64, error)
 	// MarkDeleted makes tombstones of orders that the ERP did not have at a time, by its clock, with a history entry each.
 	MarkDeleted(ctx context.Context, tenantID int64, ids []int64, asOf time.Time, recordedBy string) (int64, error)
 	// AdoptOrders sets the sources of orders that have none but the ERP, and adds an intent in Adopted for every key that is

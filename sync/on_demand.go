@@ -3,6 +3,7 @@ package ordersync
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"ordergate/order"
 )
@@ -98,7 +99,17 @@ func (s *Service) syncCustomer(ctx context.Context, ref string) (int, error) {
 	if err != nil {
 		return 0, erpUnavailable(err)
 	}
-	return s.readNow(ctx, ids)
+	from := int64(0)
+	if len(ids) == mostOnDemand {
+		from = ids[0] // what lies before was not asked for
+	}
+	mirrored, err := s.mirror.PartnerOrderIDs(ctx, s.tenant.ID, c.ERPPartnerID, from, 2*mostOnDemand)
+	if err != nil {
+		return 0, databaseUnavailable(err)
+	}
+	ids = append(ids, mirrored...) // of which the ERP may not have some any more
+	slices.Sort(ids)
+	return s.readNow(ctx, slices.Compact(ids))
 }
 
 // readNow reads orders, and buries those that the ERP does not have any more.

@@ -97,11 +97,6 @@ func TestSyncOnDemand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "edited", o.Reference)
 
-	b.people(t, "sale.order", "write", []any{second.Order.ID}, map[string]any{"client_order_ref": "too"})
-	found, _, err = b.SyncNow(t.Context(), operator, order.SyncWish{CustomerRef: request("").Customer.Ref})
-	require.NoError(t, err)
-	require.Equal(t, 1, found)
-
 	b.people(t, "sale.order", "unlink", []any{placed.Order.ID})
 	found, _, err = b.SyncNow(t.Context(), operator, wish)
 	require.NoError(t, err)
@@ -146,5 +141,34 @@ func TestSyncOnDemandCountsWhatItFoundItself(t *testing.T) {
 		found, _, err := b.SyncNow(t.Context(), operator, wish)
 		require.NoError(t, err)
 		require.Equal(t, 1, found, name)
+	}
+}
+
+// A customer's orders are brought as they are: what was edited, what was made, and what was deleted.
+func TestSyncOfACustomer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var ids []int64
+	for _, key := range []string{"k1", "k2"} {
+		p, err := b.Place(t.Context(), portal, key, request("PO-"+key, func(r *order.Request) {
+			r.Customer = order.CustomerRef{Ref: "acme", Name: "Acme"}
+		}))
+		require.NoError(t, err)
+		ids = append(ids, p.Order.ID)
+	}
+	other, err := b.Place(t.Context(), portal, "k3", request("PO-k3"))
+	require.NoError(t, err)
+	require.NoError(t, b.Sync(t.Context()))
+	b.later(time.Minute)
+	b.people(t, "sale.order", "write", []any{ids[0]}, map[string]any{"client_order_ref": "edited"})
+	b.people(t, "sale.order", "unlink", []any{ids[1]})
+	b.people(t, "sale.order", "unlink", []any{other.Order.ID})
+	found, _, err := b.SyncNow(t.Context(), operator, order.SyncWish{CustomerRef: "acme"})
+	require.NoError(t, err)
+	require.Equal(t, 2, found)
+	for id, deleted := range map[int64]bool{ids[0]: false, ids[1]: true, other.Order.ID: false} {
+		o, err := b.db.Order(t.Context(), b.cfg.Tenant.ID, id)
+		require.NoError(t, err)
+		require.Equal(t, deleted, !o.DeletedAt.IsZero(), "%d", id)
 	}
 }

@@ -169,7 +169,8 @@ func orderDefaults(e *env, values map[string]any) error {
 }
 
 func (e *env) lineDefaults(values map[string]any, unit, taxes string) error {
-	defaults := map[string]any{"sequence": int64(10), "discount": 0.0, "product_uom_qty": 0.0, "price_unit": 0.0, taxes: []int64{}}
+	defaults := map[string]any{"sequence": int64(10), "discount": 0.0, "product_uom_qty": 0.0, "price_unit": 0.0,
+		"qty_delivered": 0.0, "qty_invoiced": 0.0, taxes: []int64{}}
 	if id, ok := values["product_id"].(int64); ok {
 		products := e.db.models[productProduct]
 		p := products.rows[id]

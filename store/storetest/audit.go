@@ -77,13 +77,35 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		lines, err := f.LineTotals(t.Context(), f.tenant, order.Slice{})
 		require.NoError(t, err)
 		require.Empty(t, order.DifferentTotals([]order.Totals{{Group: order.TotalsGroup{Currency: "EUR"}, Count: 6,
-			IDSum: 11 + 12 + 21 + 22 + 71 + 72, RefSum: 20, Amounts: []decimal.Decimal{dec("9"), dec("119.40"), dec("25.08"), dec("144.48")}}}, lines), "%+v", lines)
+			IDSum: 11 + 12 + 21 + 22 + 71 + 72, RefSum: 20, Amounts: []decimal.Decimal{dec("9"), dec("119.40"), dec("25.08"), dec("144.48"), dec("0"), dec("0")}}}, lines), "%+v", lines)
 
 		days, err := f.WriteDays(t.Context(), f.tenant, order.Slice{})
 		require.NoError(t, err)
 		require.Empty(t, order.DifferentTotals([]order.Totals{
 			{Group: order.TotalsGroup{Period: At(0, 0)}, Count: 2, IDSum: 3},
 			{Group: order.TotalsGroup{Period: month(time.May)}, Count: 1, IDSum: 7}}, days), "%+v", days)
+	},
+	"DocumentsAreListedWithTheirOrders": func(t *testing.T, f fixture) {
+		with := func(s order.Snapshot) order.Snapshot {
+			s.Deliveries = []order.Delivery{{ID: 10 * s.ID, State: order.Waiting}, {ID: 10*s.ID + 1, State: order.Delivered}}
+			s.Invoices = []order.Invoice{{ID: 5, State: order.Posted}} // the same one for all of them
+			return s
+		}
+		f.upsert(t, with(snapshot(1)), snapshot(2), with(aprilOrder(7)), with(snapshot(9)))
+		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{9}, At(23, 0), "sync")
+		require.NoError(t, err)
+		found, err := f.MirroredDocuments(t.Context(), f.tenant, time.Time{})
+		require.NoError(t, err)
+		require.Equal(t, map[order.DocumentKind][]order.Document{
+			order.Deliveries: {{ID: 10, OrderID: 1, State: order.Waiting}, {ID: 11, OrderID: 1, State: order.Delivered},
+				{ID: 70, OrderID: 7, State: order.Waiting}, {ID: 71, OrderID: 7, State: order.Delivered}},
+			order.Invoices: {{ID: 5, OrderID: 1, State: order.Posted}, {ID: 5, OrderID: 7, State: order.Posted}},
+		}, found)
+		require.Empty(t, order.DifferentTotals([]order.Totals{{Group: order.TotalsGroup{Document: order.Posted}, Count: 1, IDSum: 5}},
+			order.TotalsOfDocuments(order.Invoices, found[order.Invoices])), "an invoice counts once")
+		found, err = f.MirroredDocuments(t.Context(), f.tenant, month(time.April))
+		require.NoError(t, err)
+		require.Len(t, found[order.Deliveries], 2)
 	},
 	"ACentInManyOrdersShows": func(t *testing.T, f fixture) {
 		var many []order.Snapshot
@@ -103,6 +125,10 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 	},
 	"AnOrderIsReadAsItWasMirrored": func(t *testing.T, f fixture) {
 		s := snapshot(5)
+		s.Lines[0].Delivered, s.Lines[0].Invoiced = dec("1"), dec("2")
+		s.Deliveries = []order.Delivery{{ID: 3, Number: "WH/OUT/3", State: order.Delivered, DoneAt: At(9, 0)}}
+		s.Invoices = []order.Invoice{{ID: 4, State: order.Open, Currency: "EUR", AmountTotal: dec("1.5"), AmountDue: dec("1.5")}}
+		s.DocumentsWriteDate = At(9, 30)
 		f.upsert(t, s, snapshot(6))
 		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{6}, At(23, 0), "sync")
 		require.NoError(t, err)
@@ -110,7 +136,8 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		require.NoError(t, err)
 		require.Len(t, found, 2)
 		got := found[5]
-		require.Equal(t, []time.Time{s.WriteDate, s.LinesWriteDate, s.ReadAt}, []time.Time{got.WriteDate, got.LinesWriteDate, got.ReadAt})
+		require.Equal(t, []time.Time{s.WriteDate, s.LinesWriteDate, s.DocumentsWriteDate, s.ReadAt},
+			[]time.Time{got.WriteDate, got.LinesWriteDate, got.DocumentsWriteDate, got.ReadAt})
 		s.Source = order.SourceERP
 		requireSameOrder(t, s.Order, got.Order)
 		require.False(t, found[6].DeletedAt.IsZero())
@@ -160,8 +187,9 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		_, ok, err = f.BeginAudit(t.Context(), f.tenant, again, "second", At(3, 25))
 		require.NoError(t, err)
 		require.False(t, ok, "it was renewed")
+		f.finding(t, first.ID, 1, order.FindingMissing)
 		again.Began = At(3, 21)
-		require.Equal(t, first.ID, f.begun(t, again, "second").ID)
+		second := f.begun(t, again, "second")
 
 		held, err = f.RenewAudit(t.Context(), f.tenant, first.ID, "first", At(4, 0))
 		require.NoError(t, err)
@@ -170,7 +198,21 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		require.NoError(t, f.EndAudit(t.Context(), f.tenant, first, "first"))
 		runs, err := f.ListAuditRuns(t.Context(), f.tenant, order.AuditFilter{})
 		require.NoError(t, err)
-		require.Equal(t, order.AuditRunning, runs[0].State, "the first one's end counts no more")
+		require.Len(t, runs, 2)
+		require.Equal(t, second.ID, runs[0].ID)
+		require.Equal(t, order.AuditRunning, runs[0].State)
+		require.Equal(t, At(3, 31), runs[0].LeaseUntil)
+		require.Equal(t, order.AuditFailed, runs[1].State, "the first one's end counts no more")
+		require.Equal(t, At(3, 20), runs[1].Ended)
+		require.NotEmpty(t, runs[1].Failure)
+		found, err := f.ListFindings(t.Context(), f.tenant, order.FindingFilter{RunID: second.ID})
+		require.NoError(t, err)
+		require.Empty(t, found, "each attempt has findings of its own")
+		third := nightly("2026-03-14")
+		third.Began = At(3, 30)
+		_, ok, err = f.BeginAudit(t.Context(), f.tenant, third, "third", At(3, 40))
+		require.NoError(t, err)
+		require.False(t, ok, "the night is the second one's")
 	},
 	"AFailedAuditIsBegunAgainLater": func(t *testing.T, f fixture) {
 		run := f.begun(t, nightly("2026-03-14"), "a")
@@ -189,6 +231,11 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		_, ok, err = f.BeginAudit(t.Context(), f.tenant, again, "c", At(5, 10))
 		require.NoError(t, err)
 		require.False(t, ok, "the night is done")
+		runs, err := f.ListAuditRuns(t.Context(), f.tenant, order.AuditFilter{})
+		require.NoError(t, err)
+		require.Len(t, runs, 2)
+		require.Equal(t, []order.AuditState{order.AuditDone, order.AuditFailed}, []order.AuditState{runs[0].State, runs[1].State})
+		require.Equal(t, "the ERP is down", runs[1].Failure)
 	},
 	"AnAuditComesBackAsItEnded": func(t *testing.T, f fixture) {
 		last, err := f.LastAudit(t.Context(), f.tenant)
@@ -196,7 +243,7 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		require.Zero(t, last)
 		run := f.begun(t, nightly("2026-03-14"), "a")
 		run.State, run.Ended = order.AuditDone, At(3, 5)
-		run.Calls, run.Rows, run.Repaired, run.Unsettled, run.Unexplained = 5, 17, 2, 1, 3
+		run.Calls, run.Rows, run.Repaired, run.Unsettled, run.Unexplained, run.Settled = 5, 17, 2, 1, 3, At(2, 55)
 		run.Found = map[order.FindingKind]int{order.FindingMissing: 2, order.FindingLine: 1}
 		require.NoError(t, f.EndAudit(t.Context(), f.tenant, run, "a"))
 		partial := f.begun(t, order.AuditRun{Trigger: order.ByCommand, Began: At(9, 0), Since: At(1, 0)}, "b")
@@ -215,7 +262,18 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		require.Equal(t, run.ID, runs[0].ID)
 		last, err = f.LastAudit(t.Context(), f.tenant)
 		require.NoError(t, err)
-		require.Equal(t, At(3, 0), last, "of everything")
+		require.Equal(t, run, last, "of everything")
+	},
+	"FindingsAreOpenUntilTheyAreRepaired": func(t *testing.T, f fixture) {
+		run, other := f.begun(t, nightly("2026-03-14"), "a").ID, f.begun(t, nightly("2026-03-15"), "b").ID
+		a, b, c := f.finding(t, run, 1, order.FindingMissing), f.finding(t, run, 2, order.FindingLine), f.finding(t, other, 1, order.FindingMissing)
+		a.State, a.Failure, a.EndedAt = order.FindingFailed, "why", At(3, 2)
+		b.State, b.EndedAt = order.FindingRepaired, At(3, 2)
+		require.NoError(t, f.EndFindings(t.Context(), f.tenant, []order.Finding{a, b}))
+		open, err := f.OpenFindings(t.Context(), f.tenant)
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		require.ElementsMatch(t, []int64{a.ID, c.ID}, open[1])
 	},
 	"FindingsAreListedByRunKindAndState": func(t *testing.T, f fixture) {
 		run, other := f.begun(t, nightly("2026-03-14"), "a").ID, f.begun(t, nightly("2026-03-15"), "b").ID
@@ -256,6 +314,10 @@ func auditCalls(run order.AuditRun, finding order.Finding) map[string]func(t *te
 			found, err := f.MirroredOrders(t.Context(), f.tenant, []int64{1, 2})
 			return len(found), err
 		},
+		"MirroredDocuments": func(t *testing.T, f fixture) (any, error) {
+			found, err := f.MirroredDocuments(t.Context(), f.tenant, time.Time{})
+			return len(found), err
+		},
 		"DoubtOrders": func(t *testing.T, f fixture) (any, error) {
 			return nil, f.DoubtOrders(t.Context(), f.tenant, []int64{1})
 		},
@@ -269,6 +331,10 @@ func auditCalls(run order.AuditRun, finding order.Finding) map[string]func(t *te
 		"LastAudit": func(t *testing.T, f fixture) (any, error) { return f.LastAudit(t.Context(), f.tenant) },
 		"EndFindings": func(t *testing.T, f fixture) (any, error) {
 			return nil, f.EndFindings(t.Context(), f.tenant, []order.Finding{{ID: finding.ID, State: order.FindingRepaired}})
+		},
+		"OpenFindings": func(t *testing.T, f fixture) (any, error) {
+			open, err := f.OpenFindings(t.Context(), f.tenant)
+			return len(open), err
 		},
 		"ListAuditRuns": func(t *testing.T, f fixture) (any, error) {
 			return list(f.ListAuditRuns(t.Context(), f.tenant, order.AuditFilter{}))

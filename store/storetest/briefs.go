@@ -8,31 +8,32 @@ import (
 	"ordergate/order"
 )
 
-// briefTests are about reading all of a tenant's orders, customer by customer.
+// briefTests are about reading all of a tenant's orders.
 var briefTests = map[string]func(t *testing.T, f fixture){
-	"OrdersAreVisitedCustomerByCustomer": func(t *testing.T, f fixture) {
+	"BriefsAreReadByRisingID": func(t *testing.T, f fixture) {
 		var snapshots []order.Snapshot
-		for id := int64(1); id <= 620; id++ { // more than one query reads, and across customers
+		for id := int64(20); id >= 1; id-- {
 			s := snapshot(id)
 			s.Lines, s.Customer.ERPPartnerID = nil, 10+id%3
-			s.OrderedAt = At(10, int(id%7))
 			snapshots = append(snapshots, s)
 		}
 		f.upsert(t, snapshots...)
 		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{3, 4}, At(23, 0), "sync")
 		require.NoError(t, err)
-		seen, customers := map[int64]bool{}, map[int64]int{}
-		err = f.EachCustomersOrders(t.Context(), f.tenant, func(orders []order.Brief) error {
-			customers[orders[0].ERPPartnerID]++
-			for _, o := range orders {
-				require.False(t, seen[o.ID])
-				seen[o.ID] = true
-				require.Equal(t, orders[0].ERPPartnerID, o.ERPPartnerID)
-			}
-			return nil
-		})
+		briefs, err := f.Briefs(t.Context(), f.tenant, 1, 4)
 		require.NoError(t, err)
-		require.Len(t, seen, 618)
-		require.Equal(t, map[int64]int{10: 1, 11: 1, 12: 1}, customers)
+		require.Len(t, briefs, 4)
+		for i, id := range []int64{2, 5, 6, 7} {
+			s := snapshot(id)
+			require.Equal(t, id, briefs[i].ID)
+			require.Equal(t, 10+id%3, briefs[i].ERPPartnerID)
+			require.Equal(t, s.Status, briefs[i].Status)
+			require.Equal(t, s.Reference, briefs[i].Reference)
+			require.True(t, s.AmountTotal.Equal(briefs[i].AmountTotal))
+			require.True(t, s.CreatedAt.Equal(briefs[i].CreatedAt))
+		}
+		briefs, err = f.Briefs(t.Context(), f.tenant, 20, 4)
+		require.NoError(t, err)
+		require.Empty(t, briefs)
 	},
 }

@@ -119,12 +119,14 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			}
 			return nil, err
 		},
+		"Briefs": func(t *testing.T, f fixture) (any, error) { return list(f.Briefs(ctx, f.tenant, 0, 10)) },
 		"OrderHeads": func(t *testing.T, f fixture) (any, error) {
 			heads, err := f.OrderHeads(ctx, f.tenant, []int64{1})
 			return len(heads), err
 		},
-		"CountOrders": func(t *testing.T, f fixture) (any, error) { return f.CountOrders(ctx, f.tenant, order.IDRange{}) },
-		"OrderIDs":    func(t *testing.T, f fixture) (any, error) { return list(f.OrderIDs(ctx, f.tenant, 0, 10)) },
+		"CountOrders":     func(t *testing.T, f fixture) (any, error) { return f.CountOrders(ctx, f.tenant, order.IDRange{}) },
+		"PartnerOrderIDs": func(t *testing.T, f fixture) (any, error) { return list(f.PartnerOrderIDs(ctx, f.tenant, 9, 0, 10)) },
+		"OrderIDs":        func(t *testing.T, f fixture) (any, error) { return list(f.OrderIDs(ctx, f.tenant, 0, 10)) },
 		"MarkDeleted": func(t *testing.T, f fixture) (any, error) {
 			return f.MarkDeleted(ctx, f.tenant, []int64{1}, At(23, 0), "sync")
 		},

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 
@@ -298,4 +299,28 @@ func (b *bundle) testPlacedOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, id, "deleted")
 	require.Zero(t, b.admin.count(t, "sale.order", "client_order_ref", o.Reference))
+}
+
+func (b *bundle) testPlacedByGateway(t *testing.T) {
+	placed := b.place(t, b.newOrder("ours"))
+	others := b.admin.create(t, "sale.order", map[string]any{"partner_id": b.partner})
+	for i, id := range []int64{placed, others} { // as an export by a person gives
+		b.admin.create(t, "ir.model.data", map[string]any{"module": "__export__", "name": fmt.Sprintf("o_%s_%d", b.tag, i), "model": "sale.order", "res_id": id})
+	}
+	for id, wanted := range map[int64]bool{placed: true, others: false, 99_999_999: false} {
+		ours, err := b.client.PlacedByGateway(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, wanted, ours, "order %d", id)
+	}
+	named := 0 // in one call for both
+	for _, m := range b.admin.call(t, "sale.order", "get_metadata", []any{[]any{placed, others}}, nil).([]any) {
+		if name, _ := m.(map[string]any)["xmlid"].(string); name != "" {
+			named++
+		}
+	}
+	require.Equal(t, b.server.Major < 17, named == 1)
+	b.admin.write(t, "sale.order", placed, map[string]any{"client_order_ref": "edited-" + b.tag})
+	ours, err := b.client.PlacedByGateway(t.Context(), placed)
+	require.NoError(t, err)
+	require.True(t, ours)
 }

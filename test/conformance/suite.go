@@ -45,6 +45,7 @@ func Run(t *testing.T, s Server) {
 	t.Run("PlaceOrderAtListPrice", b.testPlaceOrderAtListPrice)
 	t.Run("PlaceOrderForDelivery", b.testPlaceOrderForDelivery)
 	t.Run("PlacedOrder", b.testPlacedOrder)
+	t.Run("PlacedByGateway", b.testPlacedByGateway)
 	t.Run("PlaceOrdersTogether", b.testPlaceOrdersTogether)
 	t.Run("PlaceOrdersAgain", b.testPlaceOrdersAgain)
 	t.Run("PlaceOrdersKnownAndNew", b.testPlaceOrdersKnownAndNew)

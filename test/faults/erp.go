@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -68,9 +69,17 @@ func (e *erp) heal() {
 	e.tcp.Refuse(false)
 }
 
-// people does something as the administrator.
-func (e *erp) people(model, method string, args []any, kwargs map[string]any) (any, error) {
-	return odoorpc.Execute(e.server.URL, e.server.Database, e.server.AdminUser, e.server.AdminPassword, model, method, args, kwargs)
+// people does something as the administrator. What may be done twice is tried again where Odoo loses the worker that does it:
+// someone may be killing them.
+func (e *erp) people(model, method string, args []any, kwargs map[string]any) (answer any, err error) {
+	for range 5 {
+		answer, err = odoorpc.Execute(e.server.URL, e.server.Database, e.server.AdminUser, e.server.AdminPassword, model, method, args, kwargs)
+		var lost *url.Error
+		if !errors.As(err, &lost) || method == "create" {
+			return answer, err
+		}
+	}
+	return answer, err
 }
 
 // ERPOrder is an order as Odoo has it.
