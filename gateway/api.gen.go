@@ -1318,8 +1318,9 @@ type ListOrdersParams struct {
 	// Sync Orders in this state: edited in the ERP since they were sent (`drifted`), or gone from there (`deleted`).
 	Sync *ListOrdersParamsSync `form:"sync,omitempty" json:"sync,omitempty"`
 
-	// Q Orders whose number or reference contains this. The orders that the other filters leave are read for it, newest first, until the
-	// page is full: on a large mirror give a customer, status, source or period with it.
+	// Q Orders in whose number or reference a word begins with this, whatever its case: `po-4711` and `4711` find `PO-4711/a`, `711`
+	// does not. Words are runs of letters or of digits, also without leading zeros: `42` finds `S00042`. What stands before the first
+	// letter or digit is not looked at; without any, 422. The first 190 characters of number and reference are searched.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
 	// From Orders whose `ordered_at` is at or after this moment. Write `+` in an offset as `%2B`.

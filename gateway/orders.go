@@ -189,6 +189,11 @@ func readOrderFilter(p ListOrdersParams) (order.Filter, error) {
 	if p.Customer != nil && p.ERPPartnerID != nil {
 		found = append(found, order.Violation{Field: "customer", Message: "give customer or erp_partner_id, not both"})
 	}
+	if p.Q != nil {
+		if _, hasWords := order.ParseSearch(*p.Q); !hasWords {
+			found = append(found, order.Violation{Field: "q", Message: "has neither a letter nor a digit to look for"})
+		}
+	}
 	filter.From, filter.To = readMoment(&found, "from", p.From), readMoment(&found, "to", p.To)
 	if p.Cursor != nil {
 		at, ok := decodeCursor(*p.Cursor, listOrders)

@@ -369,6 +369,7 @@ func TestListOrdersRefusesWhatItDoesNotKnow(t *testing.T) {
 		"limit=1&limit=2":                "limit",
 		"q=":                             "q",
 		"q=a%00b":                        "q",
+		"q=%25-_%23":                     "q",
 		"q=%ff":                          "q",
 		"%ff=1":                          "\ufffd",
 		"q=" + strings.Repeat("a", 191):  "q",

@@ -21,6 +21,7 @@ const (
 	documentsStep int64 = 17
 	listingsStep  int64 = 20
 	companiesStep int64 = 21
+	termsStep     int64 = 22
 )
 
 var goStepNames = map[int64]string{
@@ -32,6 +33,7 @@ var goStepNames = map[int64]string{
 	documentsStep: "order_documents",
 	listingsStep:  "order_listings",
 	companiesStep: "order_companies",
+	termsStep:     "order_terms",
 }
 
 // alteration brings a table that exists to its final shape.
@@ -73,6 +75,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			goStepInTx(documentsStep, alterOnSQLite(alterDocuments, "sqlite/alter/order_documents.sql")),
 			goStepInTx(listingsStep, alterOnSQLite(alterListings, "sqlite/alter/order_listings.sql")),
 			goStepInTx(companiesStep, alterOnSQLite(indexCompanies, "sqlite/alter/order_companies.sql")),
+			goStepInTx(termsStep, func(ctx context.Context, tx *sql.Tx) error { return addOrderTerms(ctx, tx, SQLite, allIn(tx)) }),
 		}
 	}
 	return []*goose.Migration{
@@ -92,6 +95,7 @@ func goSteps(dialect Dialect) []*goose.Migration {
 		}),
 		goStep(listingsStep, alterListings.apply),
 		goStep(companiesStep, nameCompanies),
+		goStep(termsStep, func(ctx context.Context, db *sql.DB) error { return addOrderTerms(ctx, db, MySQL, transactions(db)) }),
 	}
 }
 
@@ -207,9 +211,13 @@ func alterOnSQLite(a alteration, file string) func(context.Context, *sql.Tx) err
 }
 
 func dedupeInTx(ctx context.Context, tx *sql.Tx) error {
-	within := func(ctx context.Context, run func(executor) error) error { return run(tx) }
-	_, err := newDeduper(tx, SQLite, within, time.Now()).run(ctx, nil)
+	_, err := newDeduper(tx, SQLite, allIn(tx), time.Now()).run(ctx, nil)
 	return err
+}
+
+// allIn runs every batch in the one transaction that there is.
+func allIn(tx *sql.Tx) func(context.Context, func(executor) error) error {
+	return func(_ context.Context, run func(executor) error) error { return run(tx) }
 }
 
 func executeFile(ctx context.Context, db executor, file string) error {

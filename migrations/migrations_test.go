@@ -16,7 +16,7 @@ import (
 	"ordergate/test/env"
 )
 
-const steps = 21
+const steps = 22
 
 func open(t *testing.T, dsn string) *store.Store {
 	t.Helper()
@@ -40,7 +40,9 @@ func TestUpAppliesEveryStepOnceAndTellsOfIt(t *testing.T) {
 		require.Equal(t, "orders_unique_erp_order", told[5].Name)
 		require.Equal(t, "sync_cursors", told[13].Name)
 		require.Equal(t, "intents_queue", told[14].Name)
-		require.Equal(t, "order_companies", told[steps-1].Name)
+		require.Equal(t, "order_listings", told[19].Name)
+		require.Equal(t, "order_companies", told[20].Name)
+		require.Equal(t, "order_terms", told[steps-1].Name)
 
 		told = nil
 		require.NoError(t, migrations.Up(t.Context(), s.DB(), s.Dialect(), func(a migrations.Applied) { told = append(told, a) }))

@@ -16,7 +16,7 @@ type Filter struct {
 	Status       Status
 	Source       string
 	Sync         OrderSyncState // SyncDrifted or SyncDeleted
-	Query        string         // substring of number or reference
+	Query        string         // what a word of number or reference begins with; see ParseSearch
 	From, To     time.Time      // OrderedAt in [From, To)
 	Before       Position       // the last order of the previous page
 	Limit        int            // 1 to MaxPageSize

@@ -6,8 +6,8 @@ import (
 	"ordergate/order"
 )
 
-// rowsByID is rows for tombstones, which the index does not have in the order of the page: they are sorted within it, and
-// only the rows of the first of them are read.
+// rowsByID is rows for tombstones and what terms leave, which the index does not have in the order of the page: they are
+// sorted within it, and only the rows of the first of them are read.
 func (q selection) rowsByID() ([]listedRow, error) {
 	var found []listedRow
 	for {
@@ -39,6 +39,9 @@ func (q selection) rowsByID() ([]listedRow, error) {
 
 // ids returns the row ids of the first orders, in order, from the index alone where that knows all conditions.
 func (q selection) ids() (ids []int64, err error) {
+	if q.index == indexTerms {
+		return q.idsByTerm()
+	}
 	orders := q.store.ordersBy(q.index.name)
 	found := q.indexed(q.db.Table(orders), q.index)
 	if !q.covered() {

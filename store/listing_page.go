@@ -41,7 +41,9 @@ type selection struct {
 	filter   order.Filter
 	partner  int64 // whose orders; 0: any customer's
 	limit    int
-	index    listingIndex // by which the orders are read
+	search   search         // what filter.Query asks for
+	index    listingIndex   // by which the orders are read
+	until    order.Position // of the last order that is read; ID 0: to the end
 }
 
 // page reads the first orders that a filter selects, without their lines.
@@ -51,13 +53,13 @@ func (s *Store) page(db *gorm.DB, tenantID int64, f order.Filter, limit int) ([]
 	if err != nil || !somebody {
 		return nil, err
 	}
+	if f.Query != "" {
+		return q.found()
+	}
 	if q.index, err = q.choose(); err != nil {
 		return nil, err
 	}
-	if f.Sync == order.SyncDeleted {
-		return q.rowsByID()
-	}
-	return q.rows()
+	return q.read()
 }
 
 // resolveCustomer sets whose orders are selected. False if they are nobody's: there is no such customer, or it is none of
@@ -120,22 +122,37 @@ func (q selection) choose() (listingIndex, error) {
 	if len(candidates) == 1 {
 		return candidates[0], nil
 	}
-	var probes []string
-	var values []any
-	for i, index := range candidates {
+	return q.least(candidates, func(index listingIndex) *gorm.DB {
 		orders := q.indexed(q.db.Table(q.store.ordersBy(index.name)), index)
 		if q.filter.Sync == order.SyncDeleted {
 			orders = orders.Select("1")
 		} else {
 			orders = inOrder(orders.Select("o.ordered_at"))
 		}
-		probes = append(probes, "SELECT ? AS candidate, (?) AS reach")
-		values = append(values, i, orders.Offset(fewOrders).Limit(1))
+		return orders.Offset(fewOrders).Limit(1)
+	})
+}
+
+// least returns the index of which a query of one value says the least, or nothing: of several the first.
+func (q selection) least(candidates []listingIndex, query func(listingIndex) *gorm.DB) (listingIndex, error) {
+	var probes []string
+	var values []any
+	for i, index := range candidates {
+		probes = append(probes, "SELECT ? AS candidate, (?) AS value")
+		values = append(values, i, query(index))
 	}
 	var best int // NULL comes first
-	err := q.db.Raw("SELECT candidate FROM ("+strings.Join(probes, " UNION ALL ")+") probed ORDER BY reach, candidate LIMIT 1",
+	err := q.db.Raw("SELECT candidate FROM ("+strings.Join(probes, " UNION ALL ")+") probed ORDER BY value, candidate LIMIT 1",
 		values...).Scan(&best).Error
 	return candidates[best], err
+}
+
+// read reads the page by the index.
+func (q selection) read() ([]listedRow, error) {
+	if q.index == indexTerms || q.filter.Sync == order.SyncDeleted {
+		return q.rowsByID()
+	}
+	return q.rows()
 }
 
 // rows reads the orders in the order of the index, and stops where the page is full. Those between them that a condition
@@ -177,7 +194,7 @@ func (q selection) narrowed(found *gorm.DB) *gorm.DB {
 		found = found.Where("o.source = ?", f.Source)
 	}
 	if f.Query != "" {
-		found = found.Where("INSTR(o.search_text, ?) > 0", searchText(f.Query))
+		found = found.Where("INSTR(o.search_text, ?) > 0", q.search.Text)
 	}
 	return found
 }
@@ -224,20 +241,23 @@ func (q selection) indexed(found *gorm.DB, known listingIndex) *gorm.DB {
 	if !f.To.IsZero() {
 		found = found.Where("o.ordered_at < ?", timestamp(f.To))
 	}
-	return q.after(found)
+	if q.until.ID != 0 {
+		found = q.beyond(found, ">=", q.until)
+	}
+	if f.Before.ID != 0 {
+		found = q.beyond(found, "<", f.Before)
+	}
+	return found
 }
 
-// after begins behind the page before. Any number of orders may have one time, so that the id is part of where the
+// beyond begins behind the page before, or ends. Any number of orders may have one time, so that the id is part of where the
 // index is entered: in the words that the database understands as such.
-func (q selection) after(found *gorm.DB) *gorm.DB {
-	if q.filter.Before.ID == 0 {
-		return found
-	}
-	at, id := timestamp(q.filter.Before.OrderedAt), q.filter.Before.ID
+func (q selection) beyond(found *gorm.DB, side string, p order.Position) *gorm.DB {
+	at := timestamp(p.OrderedAt)
 	if q.store.dialect == migrations.SQLite {
-		return found.Where("(o.ordered_at, o.erp_order_id) < (?, ?)", at, id)
+		return found.Where("(o.ordered_at, o.erp_order_id) "+side+" (?, ?)", at, p.ID)
 	}
-	return found.Where("(o.ordered_at < ? OR (o.ordered_at = ? AND o.erp_order_id < ?))", at, at, id)
+	return found.Where("(o.ordered_at "+side[:1]+" ? OR (o.ordered_at = ? AND o.erp_order_id "+side+" ?))", at, at, p.ID)
 }
 
 // forceIndex holds MySQL and MariaDB to an index that has the rows in the order they are asked for. Left alone, both

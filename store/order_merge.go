@@ -78,6 +78,9 @@ func (u *upsert) run(arrivals []arrival) error {
 	if err := u.correctCompanies(created, changed); err != nil {
 		return err
 	}
+	if err := u.changeTerms(created, changed, standing); err != nil {
+		return err
+	}
 	if err := u.noteReading(later); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (u *upsert) standing(arrivals []arrival) (map[int64]orderRow, error) {
 	var rows []orderRow
 	err := u.store.forUpdate(u.tx).
 		Select("id", "erp_order_id", "status", "source", "write_date", "lines_write_date", "read_at", "digest", "deleted_at",
-			"original", "edits").
+			"original", "edits", "number", "reference", "ordered_at", "search_text").
 		Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, ids).
 		Order("erp_order_id").Find(&rows).Error
 	standing := make(map[int64]orderRow, len(rows))

@@ -32,7 +32,7 @@ type orderRow struct {
 	AmountTax          decimal.Decimal
 	AmountTotal        decimal.Decimal
 	OrderedAt          time.Time
-	SearchText         string       // what a listing's query is looked for in
+	SearchText         string       // order.SearchText of number and reference
 	ERPCreatedAt       sql.NullTime `gorm:"column:erp_created_at"`
 	ERPUpdatedAt       sql.NullTime `gorm:"column:erp_updated_at"`
 	WriteDate          sql.NullTime
@@ -116,7 +116,7 @@ func prepareSnapshot(s order.Snapshot) (arrival, error) {
 			ERPOrderID: s.ID, Number: s.Number, Status: string(s.Status), ERPPartnerID: s.Customer.ERPPartnerID,
 			Reference: s.Reference, Note: s.Note, Currency: s.Currency, CurrencyDecimals: s.CurrencyDecimals,
 			AmountUntaxed: amount(s.AmountUntaxed), AmountTax: amount(s.AmountTax), AmountTotal: amount(s.AmountTotal),
-			OrderedAt: orderedAt(s), SearchText: searchText(s.Number, s.Reference),
+			OrderedAt: orderedAt(s), SearchText: order.SearchText(s.Number, s.Reference),
 			ERPCreatedAt: nullTime(s.CreatedAt), ERPUpdatedAt: nullTime(s.UpdatedAt),
 			WriteDate: nullTime(s.WriteDate), LinesWriteDate: nullTime(s.LinesWriteDate),
 			DocumentsWriteDate: nullTime(s.DocumentsWriteDate), ReadAt: nullTime(s.ReadAt),

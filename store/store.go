@@ -27,6 +27,7 @@ type Store struct {
 	sql     *sql.DB
 	dialect migrations.Dialect
 	clock   func() time.Time
+	search  searchBounds
 }
 
 // Open connects to the database of a DSN: sqlite:FILE, or mysql://user:password@host:port/database, also for MariaDB,
@@ -45,7 +46,7 @@ func Open(ctx context.Context, dsn string, options Options) (*Store, error) {
 	}
 	limitPool(pool, dialect, options.MaxOpenConns)
 
-	s := &Store{sql: pool, dialect: dialect, clock: options.Clock}
+	s := &Store{sql: pool, dialect: dialect, clock: options.Clock, search: defaultSearch}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}

@@ -17,7 +17,7 @@ import (
 func exerciseIsolation(t *testing.T, s *store.Store) {
 	owner := newFixture(t, s)
 	key := owner.populate(t)
-	tables := []string{"orders", "order_lines", "order_history", "intents", "products", "customers", "sync_cursors", "api_keys",
+	tables := []string{"orders", "order_lines", "order_history", "order_terms", "intents", "products", "customers", "sync_cursors", "api_keys",
 		"dedupe_archive", "webhooks", "audit_runs", "audit_findings", "sync_leases", "sync_backfills"}
 	contents := func() []string {
 		var all []string

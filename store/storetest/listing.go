@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -92,15 +93,16 @@ var listingTests = map[string]func(t *testing.T, f fixture){
 		require.Equal(t, []int64{1}, f.listed(t, order.Filter{CompanyID: 100, Before: order.Position{OrderedAt: At(8, 3), ID: 3}}))
 	},
 
-	"AQueryIsFoundInNumberAndReferenceWhateverItsCase": func(t *testing.T, f fixture) {
+	"AQueryIsHowAWordOfNumberOrReferenceBegins": func(t *testing.T, f fixture) {
 		for id, texts := range [][2]string{{"S00100", "PO-Müller"}, {"S00101", "100%_sure"}, {"S00102", "100 pc\\s"}} {
 			s := snapshot(int64(id + 1))
 			s.Number, s.Reference = texts[0], texts[1]
 			f.upsert(t, s)
 		}
 		for query, want := range map[string][]int64{
-			"s0010": {3, 2, 1}, "00101": {2}, "mÜLLER": {1}, "po-": {1}, "100": {3, 2, 1}, "100%": {2}, "%_S": {2},
-			"pc\\S": {3}, "_": {2}, "%": {2}, "muller": {}, "S00100\nPO": {1}, "'": {},
+			"s0010": {3, 2, 1}, "00101": {2}, "101": {2}, "mÜLLER": {1}, "po-": {1}, "100": {3, 2, 1}, "100%": {2}, "%_Sure": {2},
+			"pc\\S": {3}, " 100 PC ": {3}, "_": {}, "%": {}, "muller": {}, "S00100\nPO": {}, "'": {}, "010": {}, "ure": {}, "üller": {},
+			"101%": {}, "00100": {1}, "00100po": {}, "s00101100": {}, "100_": {}, "po_m": {}, strings.Repeat("s", 200): {},
 		} {
 			require.Equal(t, want, f.listed(t, order.Filter{Query: query}), "query %q", query)
 		}
@@ -109,6 +111,61 @@ var listingTests = map[string]func(t *testing.T, f fixture){
 		f.upsert(t, renamed)
 		require.Equal(t, []int64{1}, f.listed(t, order.Filter{Query: "NEW WORDS"}))
 		require.Equal(t, []int64{}, f.listed(t, order.Filter{Query: "müller"}))
+		require.Zero(t, f.number(t, "SELECT COUNT(*) FROM order_terms WHERE tenant_id = ? AND erp_order_id = 1 AND term >= 'p' AND term < 's'", f.tenant))
+	},
+
+	"AnOrderWithManyWordsIsFoundOnce": func(t *testing.T, f fixture) {
+		for id := int64(1); id <= 3; id++ {
+			s := snapshot(id)
+			s.Reference = "ab1 ab2 ab3 ab4 ab5 ab6 ab7 ab8 ab9"
+			f.upsert(t, s)
+		}
+		filter := order.Filter{Query: "ab", Limit: 1}
+		for id := int64(3); id >= 1; id-- {
+			listing, err := f.ListOrders(t.Context(), f.tenant, filter)
+			require.NoError(t, err)
+			require.Len(t, listing.Orders, 1)
+			require.Equal(t, id, listing.Orders[0].ID)
+			filter.Before = listing.Next
+		}
+		require.Zero(t, filter.Before.ID)
+	},
+
+	"AnOrderIsFoundWhereItStandsNow": func(t *testing.T, f fixture) {
+		for id := int64(1); id <= 3; id++ {
+			s := snapshot(id)
+			s.OrderedAt = At(8, int(id))
+			f.upsert(t, s)
+		}
+		terms := f.rows(t, "order_terms")
+		f.upsert(t, later(snapshot(2), order.Sent)) // confirmed at ten
+		require.NotEqual(t, terms, f.rows(t, "order_terms"))
+		require.Equal(t, []int64{2, 3, 1}, f.listed(t, order.Filter{Query: "po"}))
+		require.Equal(t, []int64{3, 1}, f.listed(t, order.Filter{Query: "po", Before: order.Position{OrderedAt: At(10, 0), ID: 2}}))
+		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{3}, At(23, 0), "sync")
+		require.NoError(t, err)
+		require.Equal(t, []int64{2, 1}, f.listed(t, order.Filter{Query: "po"}))
+		require.Equal(t, []int64{3}, f.listed(t, order.Filter{Query: "po", Sync: order.SyncDeleted}))
+
+		// Whatever is left of an order that the mirror does not have is no order.
+		for _, table := range []string{"order_history", "order_lines", "orders"} {
+			_, err := f.DB().ExecContext(t.Context(), "DELETE FROM "+table+" WHERE tenant_id = ?", f.tenant)
+			require.NoError(t, err)
+		}
+		require.Equal(t, []int64{}, f.listed(t, order.Filter{Query: "po"}))
+		moved := []order.Snapshot{snapshot(1), snapshot(2), snapshot(3)}
+		moved[0].OrderedAt = At(8, 1)
+		moved[1].OrderedAt, moved[2].OrderedAt = At(10, 0).AddDate(-1, 0, 0), At(8, 3).AddDate(-1, 0, 0)
+		f.upsert(t, moved...)
+		require.Equal(t, []int64{1}, f.listed(t, order.Filter{Query: "po", Limit: 1}), "two came back at other times")
+		require.Equal(t, []int64{1, 2, 3}, f.listed(t, order.Filter{Query: "po"}))
+		require.Equal(t, []int64{2, 3}, f.listed(t, order.Filter{Query: "po", Before: order.Position{OrderedAt: At(0, 0), ID: 9}}))
+		before := f.number(t, "SELECT COUNT(*) FROM order_terms WHERE tenant_id = ? AND erp_order_id = 1", f.tenant)
+		moved[0] = later(moved[0], order.Sent)
+		moved[0].OrderedAt = At(10, 0).AddDate(1, 0, 0)
+		f.upsert(t, moved[0])
+		require.Equal(t, []int64{1, 2, 3}, f.listed(t, order.Filter{Query: "po"}))
+		require.Equal(t, before, f.number(t, "SELECT COUNT(*) FROM order_terms WHERE tenant_id = ? AND erp_order_id = 1", f.tenant))
 	},
 
 	"AnOrderWithoutADateIsListed": func(t *testing.T, f fixture) {

@@ -48,7 +48,7 @@ func loadListings(ctx context.Context, m *store.Store) (load, migrate time.Durat
 		return 0, 0, err
 	}
 	migrate = time.Since(begin)
-	for _, table := range []string{"orders", "order_lines", "customers"} {
+	for _, table := range []string{"orders", "order_lines", "customers", "order_terms"} {
 		if _, err := m.DB().ExecContext(ctx, "ANALYZE TABLE "+table); err != nil {
 			return 0, 0, err
 		}
