@@ -81,6 +81,10 @@ func (h *hangable) closeAll() {
 
 func (h *hangable) pass(client net.Conn) {
 	defer h.drop(client)
+	if h.hangs.Load() { // a connection on which nothing comes would keep one of Odoo's workers from others
+		_, _ = io.Copy(io.Discard, client)
+		return
+	}
 	server, err := net.Dial("tcp", h.target)
 	if err != nil || !h.keep(server) {
 		return

@@ -92,7 +92,8 @@ func arrivals(seed uint64, rate float64, lasts time.Duration, do request) ([]sam
 		if due >= lasts {
 			break
 		}
-		time.Sleep(due - time.Since(r.began))
+		at := due
+		time.Sleep(at - time.Since(r.began))
 		select {
 		case places <- struct{}{}:
 		default:
@@ -102,7 +103,7 @@ func arrivals(seed uint64, rate float64, lasts time.Duration, do request) ([]sam
 		}
 		group.Go(func() {
 			defer func() { <-places }()
-			if r.send(ctx, n, due, do) != nil {
+			if r.send(ctx, n, at, do) != nil {
 				cancel()
 			}
 		})
