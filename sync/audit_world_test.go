@@ -179,12 +179,16 @@ func (w *auditWorld) stray(t *testing.T, like, id int64, readAt any) {
 	require.NoError(t, err)
 }
 
-// unlinkLine deletes the line of an order that costs nothing: in Odoo 14 neither a date nor an amount of the order moves.
-func (w *auditWorld) unlinkLine(t *testing.T, id int64) {
+// unlinkLine deletes the line of an order that costs nothing: no amount of the order moves. It reports whether its date did, which
+// one Odoo 14 does and another does not.
+func (w *auditWorld) unlinkLine(t *testing.T, id int64) (dated bool) {
 	t.Helper()
-	snapshots, err := w.erp.Client.Orders(t.Context(), []int64{id})
+	before, err := w.erp.Client.Orders(t.Context(), []int64{id})
 	require.NoError(t, err)
-	w.people(t, "sale.order.line", "unlink", []any{snapshots[0].Lines[1].ERPLineID})
+	w.people(t, "sale.order.line", "unlink", []any{before[0].Lines[1].ERPLineID})
+	after, err := w.erp.Client.Orders(t.Context(), []int64{id})
+	require.NoError(t, err)
+	return !after[0].WriteDate.Equal(before[0].WriteDate)
 }
 
 func (w *auditWorld) audit(t *testing.T, repair bool) order.AuditRun {

@@ -246,7 +246,7 @@ func TestDuplicatesInOdoo(t *testing.T) {
 			}
 			return found
 		}
-		want := map[int64]string{confirmed: "keep", sent: "false it was sent through the gateway, with a key of its own", oldest: "keep"}
+		want := map[int64]string{confirmed: "keep", sent: "false it was placed by portal, with a key of its own", oldest: "keep"}
 		for _, id := range drafts {
 			want[id] = "false "
 		}
