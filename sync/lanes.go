@@ -72,7 +72,6 @@ type lanes struct {
 	queue   fairQueue
 	coming  int  // tickets that have a place in the queue and are not in it yet
 	busy    int  // lanes that carry a batch, or are about to
-	alone   int  // attempts beside the lanes that the resolver makes
 	backlog bool // the database may hold queued intents that nobody carries
 	certain bool // of backlog: it was seen to
 	pokes   int
@@ -86,43 +85,11 @@ type lanes struct {
 func (l *lanes) enter() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || !l.free() || l.queue.length+l.coming > 0 || !l.worthACall(1) {
+	if l.closed || l.busy >= l.pace.lanes() || l.queue.length+l.coming > 0 || !l.worthACall(1) {
 		return false
 	}
 	l.busy++
 	return true
-}
-
-// free reports whether one more lane may carry something. While the ERP is in doubt only one order is asked about at a time,
-// by whomever. It needs mu.
-func (l *lanes) free() bool {
-	if l.pace.doubted {
-		return l.busy+l.alone == 0
-	}
-	return l.busy < l.pace.lanes()
-}
-
-// enterAlone lets the resolver make an attempt beside the lanes. False while the ERP is in doubt and asked about another
-// order. Whoever may calls leaveAlone.
-func (l *lanes) enterAlone() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pace.doubted && l.busy+l.alone > 0 {
-		return false
-	}
-	l.alone++
-	return true
-}
-
-// leaveAlone ends such an attempt. Definite says that the ERP gave a clear answer.
-func (l *lanes) leaveAlone(definite bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.alone--
-	if definite {
-		l.pace.doubted = false
-	}
-	l.fill()
 }
 
 // flight is a call under way.
@@ -269,7 +236,7 @@ func (l *lanes) close() {
 
 // fill starts lanes for what waits. It needs mu.
 func (l *lanes) fill() {
-	for l.free() {
+	for l.busy < l.pace.lanes() {
 		b, any := l.next()
 		if !any {
 			return
@@ -293,16 +260,15 @@ func (l *lanes) carry(b batch) {
 		}
 		l.noteBacklog(b, ended)
 		more := false
-		l.busy--
-		if l.free() {
+		if l.busy <= l.pace.lanes() {
 			b, more = l.next()
 		}
 		if !more {
+			l.busy--
 			l.fill()
 			l.mu.Unlock()
 			return
 		}
-		l.busy++
 		l.mu.Unlock()
 	}
 }

@@ -60,31 +60,6 @@ func TestCallsOfLikeSize(t *testing.T) {
 	require.Empty(t, l.flying)
 }
 
-// While the ERP is in doubt it is asked about one order at a time, be it by the lanes or by the resolver.
-func TestOneOrderAtATimeWhileTheERPIsInDoubt(t *testing.T) {
-	t.Parallel()
-	l := lanes{service: &Service{now: time.Now}, pace: newPace(20, 2, time.Second), closed: true} // nothing is taken up by itself
-	require.True(t, l.enterAlone())
-	require.True(t, l.enterAlone(), "the resolver has a limit of its own")
-	l.leaveAlone(false)
-	l.leaveAlone(false)
-	l.pace.observe(time.Second, false)
-
-	require.True(t, l.free())
-	require.True(t, l.enterAlone())
-	require.False(t, l.enterAlone())
-	require.False(t, l.free())
-	l.leaveAlone(false)
-	l.busy = 1
-	require.False(t, l.enterAlone())
-	l.busy = 0
-	require.True(t, l.enterAlone())
-	l.leaveAlone(true)
-	l.busy = 1
-	require.True(t, l.free(), "a clear answer ends the doubt")
-	require.True(t, l.enterAlone())
-}
-
 // What is queued while a batch looks for queued orders is not forgotten because that batch found none.
 func TestOrderQueuedDuringACallIsNotForgotten(t *testing.T) {
 	t.Parallel()

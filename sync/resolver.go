@@ -36,15 +36,9 @@ func (s *Service) ResolveDue(ctx context.Context) (int, error) {
 		if ctx.Err() != nil || s.erp.BreakerState() == breakerOpen {
 			break
 		}
-		if !s.lanes.enterAlone() {
-			_ = group.Wait() // one at a time
-			if !s.lanes.enterAlone() {
-				break
-			}
-		}
 		group.Go(func() error {
 			token, attempts := s.claimDue(ctx, id)
-			s.lanes.leaveAlone(s.carry(token, attempts))
+			s.carry(token, attempts)
 			taken.Add(int64(len(attempts)))
 			return nil
 		})
