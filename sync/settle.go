@@ -166,7 +166,10 @@ func (s *Service) end(a *attempt) store.End {
 	end.NextAttemptAt = s.now().Add(wait)
 	end.Strike = own
 	if a.early { // an eager caller neither puts off the attempts that are due, nor uses them up
-		end.NextAttemptAt, end.Strike = a.in.NextAttemptAt, false
+		if a.in.NextAttemptAt.Before(end.NextAttemptAt) {
+			end.NextAttemptAt = a.in.NextAttemptAt
+		}
+		end.Strike = false
 	}
 	if end.Strike && a.in.Strikes+1 >= s.cfg.MaxStrikes && a.in.CancelRequestedAt.IsZero() {
 		end.State, end.Failure, end.NextAttemptAt = order.Parked, parked(a.err), time.Time{}
