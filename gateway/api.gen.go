@@ -82,6 +82,30 @@ func (e DeliveryState) Valid() bool {
 	}
 }
 
+// Defines values for DeliveryKind.
+const (
+	DeliveryKindOutgoing DeliveryKind = "outgoing"
+	DeliveryKindReceipt  DeliveryKind = "receipt"
+	DeliveryKindReturn   DeliveryKind = "return"
+	DeliveryKindStep     DeliveryKind = "step"
+)
+
+// Valid indicates whether the value is a known member of the DeliveryKind enum.
+func (e DeliveryKind) Valid() bool {
+	switch e {
+	case DeliveryKindOutgoing:
+		return true
+	case DeliveryKindReceipt:
+		return true
+	case DeliveryKindReturn:
+		return true
+	case DeliveryKindStep:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FindingKind.
 const (
 	FindingKindAmount  FindingKind = "amount"
@@ -148,18 +172,21 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
-// Defines values for HistoryEntrySeverity.
+// Defines values for HistorySeverity.
 const (
-	HistoryEntrySeverityInfo    HistoryEntrySeverity = "info"
-	HistoryEntrySeverityWarning HistoryEntrySeverity = "warning"
+	HistorySeverityBlocking HistorySeverity = "blocking"
+	HistorySeverityInfo     HistorySeverity = "info"
+	HistorySeverityWarning  HistorySeverity = "warning"
 )
 
-// Valid indicates whether the value is a known member of the HistoryEntrySeverity enum.
-func (e HistoryEntrySeverity) Valid() bool {
+// Valid indicates whether the value is a known member of the HistorySeverity enum.
+func (e HistorySeverity) Valid() bool {
 	switch e {
-	case HistoryEntrySeverityInfo:
+	case HistorySeverityBlocking:
 		return true
-	case HistoryEntrySeverityWarning:
+	case HistorySeverityInfo:
+		return true
+	case HistorySeverityWarning:
 		return true
 	default:
 		return false
@@ -171,6 +198,7 @@ const (
 	IntentStateAdopted   IntentState = "adopted"
 	IntentStateCancelled IntentState = "cancelled"
 	IntentStateParked    IntentState = "parked"
+	IntentStatePerformed IntentState = "performed"
 	IntentStatePlaced    IntentState = "placed"
 	IntentStateQueued    IntentState = "queued"
 	IntentStateRefused   IntentState = "refused"
@@ -186,6 +214,8 @@ func (e IntentState) Valid() bool {
 	case IntentStateCancelled:
 		return true
 	case IntentStateParked:
+		return true
+	case IntentStatePerformed:
 		return true
 	case IntentStatePlaced:
 		return true
@@ -223,27 +253,102 @@ func (e InvoiceState) Valid() bool {
 	}
 }
 
+// Defines values for OrderFulfilment.
+const (
+	OrderFulfilmentFull              OrderFulfilment = "full"
+	OrderFulfilmentNone              OrderFulfilment = "none"
+	OrderFulfilmentNotNeeded         OrderFulfilment = "not_needed"
+	OrderFulfilmentPartial           OrderFulfilment = "partial"
+	OrderFulfilmentPartiallyReturned OrderFulfilment = "partially_returned"
+	OrderFulfilmentReturned          OrderFulfilment = "returned"
+)
+
+// Valid indicates whether the value is a known member of the OrderFulfilment enum.
+func (e OrderFulfilment) Valid() bool {
+	switch e {
+	case OrderFulfilmentFull:
+		return true
+	case OrderFulfilmentNone:
+		return true
+	case OrderFulfilmentNotNeeded:
+		return true
+	case OrderFulfilmentPartial:
+		return true
+	case OrderFulfilmentPartiallyReturned:
+		return true
+	case OrderFulfilmentReturned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrderPayment.
+const (
+	OrderPaymentNone              OrderPayment = "none"
+	OrderPaymentPaid              OrderPayment = "paid"
+	OrderPaymentPartial           OrderPayment = "partial"
+	OrderPaymentPartiallyRefunded OrderPayment = "partially_refunded"
+	OrderPaymentRefunded          OrderPayment = "refunded"
+	OrderPaymentUnpaid            OrderPayment = "unpaid"
+)
+
+// Valid indicates whether the value is a known member of the OrderPayment enum.
+func (e OrderPayment) Valid() bool {
+	switch e {
+	case OrderPaymentNone:
+		return true
+	case OrderPaymentPaid:
+		return true
+	case OrderPaymentPartial:
+		return true
+	case OrderPaymentPartiallyRefunded:
+		return true
+	case OrderPaymentRefunded:
+		return true
+	case OrderPaymentUnpaid:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OrderStatus.
 const (
+	OrderStatusApproved  OrderStatus = "approved"
 	OrderStatusCancelled OrderStatus = "cancelled"
+	OrderStatusCompleted OrderStatus = "completed"
 	OrderStatusConfirmed OrderStatus = "confirmed"
-	OrderStatusDone      OrderStatus = "done"
+	OrderStatusDelivered OrderStatus = "delivered"
 	OrderStatusDraft     OrderStatus = "draft"
-	OrderStatusSent      OrderStatus = "sent"
+	OrderStatusOnHold    OrderStatus = "on_hold"
+	OrderStatusPacked    OrderStatus = "packed"
+	OrderStatusPicking   OrderStatus = "picking"
+	OrderStatusShipped   OrderStatus = "shipped"
 )
 
 // Valid indicates whether the value is a known member of the OrderStatus enum.
 func (e OrderStatus) Valid() bool {
 	switch e {
+	case OrderStatusApproved:
+		return true
 	case OrderStatusCancelled:
+		return true
+	case OrderStatusCompleted:
 		return true
 	case OrderStatusConfirmed:
 		return true
-	case OrderStatusDone:
+	case OrderStatusDelivered:
 		return true
 	case OrderStatusDraft:
 		return true
-	case OrderStatusSent:
+	case OrderStatusOnHold:
+		return true
+	case OrderStatusPacked:
+		return true
+	case OrderStatusPicking:
+		return true
+	case OrderStatusShipped:
 		return true
 	default:
 		return false
@@ -343,6 +448,21 @@ func (e ListOrdersParamsSync) Valid() bool {
 	case ListOrdersParamsSyncDeleted:
 		return true
 	case ListOrdersParamsSyncDrifted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListOrdersParamsBlocked.
+const (
+	ListOrdersParamsBlockedTrue ListOrdersParamsBlocked = true
+)
+
+// Valid indicates whether the value is a known member of the ListOrdersParamsBlocked enum.
+func (e ListOrdersParamsBlocked) Valid() bool {
+	switch e {
+	case ListOrdersParamsBlockedTrue:
 		return true
 	default:
 		return false
@@ -501,10 +621,18 @@ type Delivery struct {
 	Tracking    *string    `json:"tracking"`
 	ScheduledAt *time.Time `json:"scheduled_at"`
 	DoneAt      *time.Time `json:"done_at"`
+
+	// Kind `outgoing` to the customer, a `step` inside the warehouse on the way there (picking, packing), a `return` from the
+	// customer, or a `receipt` from a supplier of goods that were bought for the order.
+	Kind DeliveryKind `json:"kind"`
 }
 
 // DeliveryState `waiting` for goods or for another delivery, `ready` to go, `delivered` or `cancelled`.
 type DeliveryState string
+
+// DeliveryKind `outgoing` to the customer, a `step` inside the warehouse on the way there (picking, packing), a `return` from the
+// customer, or a `receipt` from a supplier of goods that were bought for the order.
+type DeliveryKind string
 
 // ERPID An id of the ERP.
 //
@@ -593,6 +721,28 @@ type FindingList struct {
 // FindingState `repaired`: both sides agreed when they were compared again, then or by a later audit. `failed`: they did not; `failure` says why.
 type FindingState string
 
+// FulfilmentLine defines model for FulfilmentLine.
+type FulfilmentLine struct {
+	// ERPLineID An id of the ERP.
+	//
+	// Example: 4711
+	ERPLineID ERPID `json:"erp_line_id"`
+
+	// Quantity A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Quantity Decimal `json:"quantity"`
+}
+
+// FulfilmentRequest defines model for FulfilmentRequest.
+type FulfilmentRequest struct {
+	// Lines What goes out; without them all that is left.
+	Lines *[]FulfilmentLine `json:"lines,omitempty"`
+
+	// TrackingNumber The carrier's number of the parcel.
+	TrackingNumber *string `json:"tracking_number,omitempty"`
+}
+
 // FullSync defines model for FullSync.
 type FullSync struct {
 	// Orders Read so far.
@@ -621,32 +771,107 @@ type History struct {
 	// Example: 4711
 	OrderID ERPID          `json:"order_id"`
 	History []HistoryEntry `json:"history"`
+
+	// NextCursor Null on the last page.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// HistoryCode `module:status`. docs/statuses.md lists the gateway's own; more may come.
+type HistoryCode = string
+
+// HistoryCount defines model for HistoryCount.
+type HistoryCount struct {
+	StatusCode string `json:"status_code"`
+
+	// Orders Orders of which this is the latest entry of its module.
+	Orders int64 `json:"orders"`
+}
+
+// HistoryCounts defines model for HistoryCounts.
+type HistoryCounts struct {
+	Codes []HistoryCount `json:"codes"`
+
+	// BlockedOrders Orders with an open blocking entry.
+	BlockedOrders int64 `json:"blocked_orders"`
 }
 
 // HistoryEntry defines model for HistoryEntry.
 type HistoryEntry struct {
+	// ID The entry's place in the order's history, from 1 on.
 	ID int64 `json:"id"`
 
-	// Code `placed`, `appeared`, `status_changed`, `confirm_refused`, `cancel_refused`, `edited`, `deleted`, `restored` or `adopted`; more may come.
-	Code     string               `json:"code"`
-	Severity HistoryEntrySeverity `json:"severity"`
+	// Module Who speaks: `order`, `inventory`, `billing`, `payment` and `procurement` are the gateway's.
+	Module string `json:"module"`
 
-	// From The status before.
-	From *string `json:"from"`
+	// StatusCode `module:status`. docs/statuses.md lists the gateway's own; more may come.
+	StatusCode string          `json:"status_code"`
+	Category   string          `json:"category"`
+	Severity   HistorySeverity `json:"severity"`
 
-	// To The status after.
-	To *string `json:"to"`
+	// Payload What programs may want to know. That of the gateway's entries may gain members.
+	Payload *json.RawMessage `json:"payload"`
 
 	// Detail Plain text for people.
-	Detail *string `json:"detail"`
-
-	// RecordedBy The name of an API key, or `sync` or `resolver`.
-	RecordedBy string    `json:"recorded_by"`
+	Detail     *string   `json:"detail"`
 	RecordedAt time.Time `json:"recorded_at"`
+
+	// WrittenBy The name of an API key, or `sync`, `resolver`, `adopt` or `migration`.
+	WrittenBy string `json:"written_by"`
+
+	// Closes The blocking entry that this one closes.
+	Closes *int64 `json:"closes"`
+
+	// ClosedAt When a blocking entry was closed.
+	ClosedAt *time.Time `json:"closed_at"`
+
+	// ClosedByEntry The later entry that closed it.
+	ClosedByEntry *int64 `json:"closed_by_entry"`
+
+	// Hash SHA-256 of the entry and of the hash before it.
+	Hash string `json:"hash"`
 }
 
-// HistoryEntrySeverity defines model for HistoryEntry.Severity.
-type HistoryEntrySeverity string
+// HistoryEntryRequest defines model for HistoryEntryRequest.
+type HistoryEntryRequest struct {
+	// StatusCode `module:status`. docs/statuses.md lists the gateway's own; more may come.
+	StatusCode HistoryCode `json:"status_code"`
+
+	// Category Of the module's own choosing; `general` if left out.
+	Category *string          `json:"category,omitempty"`
+	Severity *HistorySeverity `json:"severity,omitempty"`
+
+	// Payload A JSON object; up to 4096 bytes.
+	Payload *HistoryPayload `json:"payload,omitempty"`
+
+	// Detail Plain text for people.
+	Detail *string `json:"detail,omitempty"`
+
+	// Closes The blocking entry of this order that this one closes.
+	Closes *int64 `json:"closes,omitempty"`
+}
+
+// HistoryPayload A JSON object; up to 4096 bytes.
+type HistoryPayload = json.RawMessage
+
+// HistorySeverity defines model for HistorySeverity.
+type HistorySeverity string
+
+// HistoryStatus defines model for HistoryStatus.
+type HistoryStatus struct {
+	// OrderID An id of the ERP.
+	//
+	// Example: 4711
+	OrderID ERPID `json:"order_id"`
+
+	// Blocked There are open blocking entries.
+	Blocked bool `json:"blocked"`
+
+	// Latest The latest entry of each module, by module.
+	Latest []HistoryEntry `json:"latest"`
+
+	// Blocks The open blocking entries, oldest first.
+	Blocks []HistoryEntry `json:"blocks"`
+}
 
 // Intent defines model for Intent.
 type Intent struct {
@@ -658,10 +883,13 @@ type Intent struct {
 
 	// State `queued`: waits for its turn. `sending`: being placed, or in doubt until the ERP's word is known. `parked`: in doubt,
 	// and the ERP, which works, gives no clear answer to this order; the gateway's operators look at it. `placed`: the
-	// order exists. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
+	// order exists. `performed`: the action took effect. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
 	// it may be sent again with the same key. `cancelled`: it was called off; no order exists, or it is cancelled in
 	// the ERP. `adopted`: the key is another system's, whose order was in the ERP before the gateway took over.
 	State IntentState `json:"state"`
+
+	// Action What is to be done with the order `order_id`; null for an order that is to be placed.
+	Action *string `json:"action"`
 
 	// InDoubt An attempt ended without a known outcome; perhaps the order exists.
 	InDoubt bool `json:"in_doubt"`
@@ -699,7 +927,7 @@ type IntentList struct {
 
 // IntentState `queued`: waits for its turn. `sending`: being placed, or in doubt until the ERP's word is known. `parked`: in doubt,
 // and the ERP, which works, gives no clear answer to this order; the gateway's operators look at it. `placed`: the
-// order exists. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
+// order exists. `performed`: the action took effect. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
 // it may be sent again with the same key. `cancelled`: it was called off; no order exists, or it is cancelled in
 // the ERP. `adopted`: the key is another system's, whose order was in the ERP before the gateway took over.
 type IntentState string
@@ -760,8 +988,11 @@ type Order struct {
 	// Number The order's number in the ERP.
 	Number string `json:"number"`
 
-	// Status `draft`: a quotation. `sent`: a quotation that was sent to the customer. `confirmed`: a sales order. `done`:
-	// a sales order that is locked. `cancelled`.
+	// Status Where the order stands, as it derives from its state, deliveries, invoices and payments in the ERP. `draft`: a quotation.
+	// `on_hold`: a quotation that must not go on. `approved`: a quotation that may be confirmed. `confirmed`: a sales order of which
+	// nothing is ready to leave. `picking`: goods are ready, or being prepared, in the warehouse. `packed`: they are prepared, and ready
+	// to leave. `shipped`: some have left, more are to come. `delivered`: all have left that were to. `completed`: delivered,
+	// invoiced and paid. `cancelled`.
 	Status   OrderStatus `json:"status"`
 	Customer Party       `json:"customer"`
 
@@ -809,7 +1040,19 @@ type Order struct {
 
 	// Edits How it differs from what was sent; null for an order that nobody sent through the gateway.
 	Edits *Edits `json:"edits"`
+
+	// Fulfilment How much of the order the customer has. `partially_returned`: some came back. `returned`: all of it did. `not_needed`: a sales
+	// order of nothing but services.
+	Fulfilment OrderFulfilment `json:"fulfilment"`
+
+	// Payment How much of what was invoiced is paid. `none`: nothing was invoiced. `partially_refunded`, `refunded`: credit notes gave some
+	// or all of it back.
+	Payment OrderPayment `json:"payment"`
 }
+
+// OrderFulfilment How much of the order the customer has. `partially_returned`: some came back. `returned`: all of it did. `not_needed`: a sales
+// order of nothing but services.
+type OrderFulfilment string
 
 // OrderLine defines model for OrderLine.
 type OrderLine struct {
@@ -876,6 +1119,10 @@ type OrderList struct {
 	Sync SyncStatus `json:"sync"`
 }
 
+// OrderPayment How much of what was invoiced is paid. `none`: nothing was invoiced. `partially_refunded`, `refunded`: credit notes gave some
+// or all of it back.
+type OrderPayment string
+
 // OrderRequest defines model for OrderRequest.
 type OrderRequest struct {
 	// Confirm Confirm the order once it is placed. If the ERP will not confirm it, the order stands as a draft and its
@@ -918,8 +1165,11 @@ type OrderRequestLine struct {
 	UnitPrice *string `json:"unit_price,omitempty"`
 }
 
-// OrderStatus `draft`: a quotation. `sent`: a quotation that was sent to the customer. `confirmed`: a sales order. `done`:
-// a sales order that is locked. `cancelled`.
+// OrderStatus Where the order stands, as it derives from its state, deliveries, invoices and payments in the ERP. `draft`: a quotation.
+// `on_hold`: a quotation that must not go on. `approved`: a quotation that may be confirmed. `confirmed`: a sales order of which
+// nothing is ready to leave. `picking`: goods are ready, or being prepared, in the warehouse. `packed`: they are prepared, and ready
+// to leave. `shipped`: some have left, more are to come. `delivered`: all have left that were to. `completed`: delivered,
+// invoiced and paid. `cancelled`.
 type OrderStatus string
 
 // OrderSync How what is said of one order relates to the ERP.
@@ -951,8 +1201,11 @@ type OrderWithSync struct {
 	// Number The order's number in the ERP.
 	Number string `json:"number"`
 
-	// Status `draft`: a quotation. `sent`: a quotation that was sent to the customer. `confirmed`: a sales order. `done`:
-	// a sales order that is locked. `cancelled`.
+	// Status Where the order stands, as it derives from its state, deliveries, invoices and payments in the ERP. `draft`: a quotation.
+	// `on_hold`: a quotation that must not go on. `approved`: a quotation that may be confirmed. `confirmed`: a sales order of which
+	// nothing is ready to leave. `picking`: goods are ready, or being prepared, in the warehouse. `packed`: they are prepared, and ready
+	// to leave. `shipped`: some have left, more are to come. `delivered`: all have left that were to. `completed`: delivered,
+	// invoiced and paid. `cancelled`.
 	Status   OrderStatus `json:"status"`
 	Customer Party       `json:"customer"`
 
@@ -1001,6 +1254,14 @@ type OrderWithSync struct {
 	// Edits How it differs from what was sent; null for an order that nobody sent through the gateway.
 	Edits *Edits `json:"edits"`
 
+	// Fulfilment How much of the order the customer has. `partially_returned`: some came back. `returned`: all of it did. `not_needed`: a sales
+	// order of nothing but services.
+	Fulfilment OrderFulfilment `json:"fulfilment"`
+
+	// Payment How much of what was invoiced is paid. `none`: nothing was invoiced. `partially_refunded`, `refunded`: credit notes gave some
+	// or all of it back.
+	Payment OrderPayment `json:"payment"`
+
 	// Sync How what is said of one order relates to the ERP.
 	Sync OrderSync `json:"sync"`
 }
@@ -1016,6 +1277,20 @@ type Party struct {
 	Ref   *string `json:"ref"`
 	Name  string  `json:"name"`
 	Email *string `json:"email"`
+}
+
+// PaymentRequest defines model for PaymentRequest.
+type PaymentRequest struct {
+	// Amount A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Amount Decimal `json:"amount"`
+
+	// Date The day of the payment, as `2026-11-21`; without it today.
+	Date *string `json:"date,omitempty"`
+
+	// Reference For people.
+	Reference *string `json:"reference,omitempty"`
 }
 
 // Problem What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
@@ -1091,6 +1366,12 @@ type Readiness struct {
 // ReadinessStatus defines model for Readiness.Status.
 type ReadinessStatus string
 
+// Reason defines model for Reason.
+type Reason struct {
+	// Reason Why, for people. It stands in the order's history.
+	Reason *string `json:"reason,omitempty"`
+}
+
 // SyncRequest Which orders to read from the ERP now. At most one member; without any, everything that changed.
 type SyncRequest struct {
 	// OrderID An id of the ERP.
@@ -1147,8 +1428,14 @@ type TenantSync struct {
 	FullSync *FullSync `json:"full_sync"`
 }
 
+// ActionKey defines model for ActionKey.
+type ActionKey = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// EntryKey defines model for EntryKey.
+type EntryKey = string
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
@@ -1158,6 +1445,11 @@ type IntentKey = string
 
 // IntentSource defines model for IntentSource.
 type IntentSource = string
+
+// InvoiceID An id of the ERP.
+//
+// Example: 4711
+type InvoiceID = ERPID
 
 // Limit defines model for Limit.
 type Limit = int
@@ -1169,6 +1461,12 @@ type OrderID = ERPID
 
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// ActionAccepted defines model for ActionAccepted.
+type ActionAccepted = Intent
+
+// ActionDone defines model for ActionDone.
+type ActionDone = Order
 
 // BodyTimeout What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
 // do not apply are left out.
@@ -1213,6 +1511,10 @@ type Unavailable = Problem
 // Unprocessable What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
 // do not apply are left out.
 type Unprocessable = Problem
+
+// Unsupported What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
+// do not apply are left out.
+type Unsupported = Problem
 
 // UnsupportedMediaType What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
 // do not apply are left out.
@@ -1318,6 +1620,12 @@ type ListOrdersParams struct {
 	// Sync Orders in this state: edited in the ERP since they were sent (`drifted`), or gone from there (`deleted`).
 	Sync *ListOrdersParamsSync `form:"sync,omitempty" json:"sync,omitempty"`
 
+	// Blocked Orders with an open blocking history entry.
+	Blocked *ListOrdersParamsBlocked `form:"blocked,omitempty" json:"blocked,omitempty"`
+
+	// StatusCode Orders of which this is the latest history entry of its module, such as `payment:partial`.
+	StatusCode *HistoryCode `form:"status_code,omitempty" json:"status_code,omitempty"`
+
 	// Q Orders in whose number or reference a word begins with this, whatever its case: `po-4711` and `4711` find `PO-4711/a`, `711`
 	// does not. Words are runs of letters or of digits, also without leading zeros: `42` finds `S00042`. What stands before the first
 	// letter or digit is not looked at; without any, 422. The first 190 characters of number and reference are searched.
@@ -1339,6 +1647,9 @@ type ListOrdersParams struct {
 // ListOrdersParamsSync defines parameters for ListOrders.
 type ListOrdersParamsSync string
 
+// ListOrdersParamsBlocked defines parameters for ListOrders.
+type ListOrdersParamsBlocked bool
+
 // PlaceOrderParams defines parameters for PlaceOrder.
 type PlaceOrderParams struct {
 	// IdempotencyKey A value that is unique to this order and the same on every retry of it, such as the id of the cart: 1 to 255
@@ -1352,6 +1663,71 @@ type PlaceOrderParams struct {
 	// 60 seconds: answer within that time, with 503 if the order cannot be sent by then, and 202 if it is on its way. Both
 	// together are `respond-async`. `Preference-Applied` says what was heeded; all else is ignored.
 	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ApproveOrderParams defines parameters for ApproveOrder.
+type ApproveOrderParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
+// CancelOrderParams defines parameters for CancelOrder.
+type CancelOrderParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
+// ConfirmOrderParams defines parameters for ConfirmOrder.
+type ConfirmOrderParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
+// FulfilOrderParams defines parameters for FulfilOrder.
+type FulfilOrderParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
+// GetOrderHistoryParams defines parameters for GetOrderHistory.
+type GetOrderHistoryParams struct {
+	// Cursor The `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many to a page; 50 if left out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// WriteOrderHistoryParams defines parameters for WriteOrderHistory.
+type WriteOrderHistoryParams struct {
+	// IdempotencyKey A value that is unique to this entry and the same on every retry of it: 1 to 255 printable ASCII characters. Keys are unique
+	// within the module, and kept for ever.
+	IdempotencyKey EntryKey `json:"Idempotency-Key"`
+}
+
+// HoldOrderParams defines parameters for HoldOrder.
+type HoldOrderParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
+// InvoiceOrderParams defines parameters for InvoiceOrder.
+type InvoiceOrderParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
+// PayInvoiceParams defines parameters for PayInvoice.
+type PayInvoiceParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
 }
 
 // ListProductsParams defines parameters for ListProducts.
@@ -1371,6 +1747,21 @@ type CreateCustomerJSONRequestBody = NewCustomer
 
 // PlaceOrderJSONRequestBody defines body for PlaceOrder for application/json ContentType.
 type PlaceOrderJSONRequestBody = OrderRequest
+
+// CancelOrderJSONRequestBody defines body for CancelOrder for application/json ContentType.
+type CancelOrderJSONRequestBody = Reason
+
+// FulfilOrderJSONRequestBody defines body for FulfilOrder for application/json ContentType.
+type FulfilOrderJSONRequestBody = FulfilmentRequest
+
+// WriteOrderHistoryJSONRequestBody defines body for WriteOrderHistory for application/json ContentType.
+type WriteOrderHistoryJSONRequestBody = HistoryEntryRequest
+
+// HoldOrderJSONRequestBody defines body for HoldOrder for application/json ContentType.
+type HoldOrderJSONRequestBody = Reason
+
+// PayInvoiceJSONRequestBody defines body for PayInvoice for application/json ContentType.
+type PayInvoiceJSONRequestBody = PaymentRequest
 
 // StartSyncJSONRequestBody defines body for StartSync for application/json ContentType.
 type StartSyncJSONRequestBody = SyncRequest
@@ -1395,6 +1786,9 @@ type ServerInterface interface {
 	// CreateCustomer Create a customer
 	// (POST /v1/customers)
 	CreateCustomer(c *gin.Context)
+	// GetHistoryCounts Count orders by their latest codes
+	// (GET /v1/history/counts)
+	GetHistoryCounts(c *gin.Context)
 	// ListIntents List intents
 	// (GET /v1/intents)
 	ListIntents(c *gin.Context, params ListIntentsParams)
@@ -1416,12 +1810,36 @@ type ServerInterface interface {
 	// GetOrder Get an order
 	// (GET /v1/orders/{id})
 	GetOrder(c *gin.Context, id OrderID)
+	// ApproveOrder Release an order and confirm it
+	// (POST /v1/orders/{id}/approve)
+	ApproveOrder(c *gin.Context, id OrderID, params ApproveOrderParams)
+	// CancelOrder Cancel an order
+	// (POST /v1/orders/{id}/cancel)
+	CancelOrder(c *gin.Context, id OrderID, params CancelOrderParams)
 	// ConfirmOrder Confirm an order
 	// (POST /v1/orders/{id}/confirm)
-	ConfirmOrder(c *gin.Context, id OrderID)
+	ConfirmOrder(c *gin.Context, id OrderID, params ConfirmOrderParams)
+	// FulfilOrder Send goods of an order out
+	// (POST /v1/orders/{id}/fulfilments)
+	FulfilOrder(c *gin.Context, id OrderID, params FulfilOrderParams)
 	// GetOrderHistory Get an order's history
 	// (GET /v1/orders/{id}/history)
-	GetOrderHistory(c *gin.Context, id OrderID)
+	GetOrderHistory(c *gin.Context, id OrderID, params GetOrderHistoryParams)
+	// WriteOrderHistory Write into an order's history
+	// (POST /v1/orders/{id}/history)
+	WriteOrderHistory(c *gin.Context, id OrderID, params WriteOrderHistoryParams)
+	// HoldOrder Put an order on hold
+	// (POST /v1/orders/{id}/hold)
+	HoldOrder(c *gin.Context, id OrderID, params HoldOrderParams)
+	// InvoiceOrder Invoice an order
+	// (POST /v1/orders/{id}/invoices)
+	InvoiceOrder(c *gin.Context, id OrderID, params InvoiceOrderParams)
+	// PayInvoice Register a payment
+	// (POST /v1/orders/{id}/invoices/{invoice_id}/payments)
+	PayInvoice(c *gin.Context, id OrderID, invoiceID InvoiceID, params PayInvoiceParams)
+	// GetOrderStatus Get what an order's history comes to
+	// (GET /v1/orders/{id}/status)
+	GetOrderStatus(c *gin.Context, id OrderID)
 	// ListProducts List products
 	// (GET /v1/products)
 	ListProducts(c *gin.Context, params ListProductsParams)
@@ -1616,6 +2034,19 @@ func (siw *ServerInterfaceWrapper) CreateCustomer(c *gin.Context) {
 	}
 
 	siw.Handler.CreateCustomer(c)
+}
+
+// GetHistoryCounts operation middleware
+func (siw *ServerInterfaceWrapper) GetHistoryCounts(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetHistoryCounts(c)
 }
 
 // ListIntents operation middleware
@@ -1850,6 +2281,22 @@ func (siw *ServerInterfaceWrapper) ListOrders(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "blocked" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "blocked", c.Request.URL.Query(), &params.Blocked, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter blocked: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "status_code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status_code", c.Request.URL.Query(), &params.StatusCode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter status_code: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	// ------------- Optional query parameter "q" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -1987,6 +2434,110 @@ func (siw *ServerInterfaceWrapper) GetOrder(c *gin.Context) {
 	siw.Handler.GetOrder(c, id)
 }
 
+// ApproveOrder operation middleware
+func (siw *ServerInterfaceWrapper) ApproveOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveOrder(c, id, params)
+}
+
+// CancelOrder operation middleware
+func (siw *ServerInterfaceWrapper) CancelOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelOrder(c, id, params)
+}
+
 // ConfirmOrder operation middleware
 func (siw *ServerInterfaceWrapper) ConfirmOrder(c *gin.Context) {
 
@@ -2002,6 +2553,33 @@ func (siw *ServerInterfaceWrapper) ConfirmOrder(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ConfirmOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2009,7 +2587,59 @@ func (siw *ServerInterfaceWrapper) ConfirmOrder(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ConfirmOrder(c, id)
+	siw.Handler.ConfirmOrder(c, id, params)
+}
+
+// FulfilOrder operation middleware
+func (siw *ServerInterfaceWrapper) FulfilOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FulfilOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.FulfilOrder(c, id, params)
 }
 
 // GetOrderHistory operation middleware
@@ -2027,6 +2657,25 @@ func (siw *ServerInterfaceWrapper) GetOrderHistory(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOrderHistoryParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2034,7 +2683,249 @@ func (siw *ServerInterfaceWrapper) GetOrderHistory(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.GetOrderHistory(c, id)
+	siw.Handler.GetOrderHistory(c, id, params)
+}
+
+// WriteOrderHistory operation middleware
+func (siw *ServerInterfaceWrapper) WriteOrderHistory(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WriteOrderHistoryParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey EntryKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.WriteOrderHistory(c, id, params)
+}
+
+// HoldOrder operation middleware
+func (siw *ServerInterfaceWrapper) HoldOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.HoldOrder(c, id, params)
+}
+
+// InvoiceOrder operation middleware
+func (siw *ServerInterfaceWrapper) InvoiceOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params InvoiceOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.InvoiceOrder(c, id, params)
+}
+
+// PayInvoice operation middleware
+func (siw *ServerInterfaceWrapper) PayInvoice(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "invoice_id" -------------
+	var invoiceID InvoiceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invoice_id", c.Param("invoice_id"), &invoiceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter invoice_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PayInvoiceParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PayInvoice(c, id, invoiceID, params)
+}
+
+// GetOrderStatus operation middleware
+func (siw *ServerInterfaceWrapper) GetOrderStatus(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetOrderStatus(c, id)
 }
 
 // ListProducts operation middleware
@@ -2137,7 +3028,16 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/orders", wrapper.PlaceOrder)
 	router.GET(options.BaseURL+"/v1/orders/:id", wrapper.GetOrder)
 	router.GET(options.BaseURL+"/v1/orders/:id/history", wrapper.GetOrderHistory)
+	router.POST(options.BaseURL+"/v1/orders/:id/history", wrapper.WriteOrderHistory)
+	router.GET(options.BaseURL+"/v1/orders/:id/status", wrapper.GetOrderStatus)
+	router.GET(options.BaseURL+"/v1/history/counts", wrapper.GetHistoryCounts)
+	router.POST(options.BaseURL+"/v1/orders/:id/hold", wrapper.HoldOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/approve", wrapper.ApproveOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/confirm", wrapper.ConfirmOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/cancel", wrapper.CancelOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/fulfilments", wrapper.FulfilOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/invoices", wrapper.InvoiceOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/invoices/:invoice_id/payments", wrapper.PayInvoice)
 	router.GET(options.BaseURL+"/v1/intents", wrapper.ListIntents)
 	router.DELETE(options.BaseURL+"/v1/intents/:key", wrapper.CancelIntent)
 	router.GET(options.BaseURL+"/v1/intents/:key", wrapper.GetIntent)
@@ -2151,6 +3051,25 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/customers", wrapper.CreateCustomer)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
+}
+
+type ActionAcceptedResponseHeaders struct {
+	Location   string
+	RetryAfter int
+}
+type ActionAcceptedJSONResponse struct {
+	Body Intent
+
+	Headers ActionAcceptedResponseHeaders
+}
+
+type ActionDoneResponseHeaders struct {
+	IdempotencyReplayed *bool
+}
+type ActionDoneJSONResponse struct {
+	Body Order
+
+	Headers ActionDoneResponseHeaders
 }
 
 type BodyTimeoutApplicationProblemPlusJSONResponse Problem
@@ -2195,6 +3114,8 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type UnprocessableApplicationProblemPlusJSONResponse Problem
+
+type UnsupportedApplicationProblemPlusJSONResponse Problem
 
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
 
@@ -2964,6 +3885,158 @@ type CreateCustomer503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateCustomer503ApplicationProblemPlusJSONResponse) VisitCreateCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryCountsRequestObject struct {
+}
+
+type GetHistoryCountsResponseObject interface {
+	VisitGetHistoryCountsResponse(w http.ResponseWriter) error
+}
+
+type GetHistoryCounts200JSONResponse HistoryCounts
+
+func (response GetHistoryCounts200JSONResponse) VisitGetHistoryCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryCounts400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response GetHistoryCounts400ApplicationProblemPlusJSONResponse) VisitGetHistoryCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryCounts401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetHistoryCounts401ApplicationProblemPlusJSONResponse) VisitGetHistoryCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryCounts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetHistoryCounts403ApplicationProblemPlusJSONResponse) VisitGetHistoryCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryCounts404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetHistoryCounts404ApplicationProblemPlusJSONResponse) VisitGetHistoryCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryCounts422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetHistoryCounts422ApplicationProblemPlusJSONResponse) VisitGetHistoryCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryCounts429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response GetHistoryCounts429ApplicationProblemPlusJSONResponse) VisitGetHistoryCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryCounts500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetHistoryCounts500ApplicationProblemPlusJSONResponse) VisitGetHistoryCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryCounts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetHistoryCounts503ApplicationProblemPlusJSONResponse) VisitGetHistoryCountsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4229,24 +5302,471 @@ func (response GetOrder503ApplicationProblemPlusJSONResponse) VisitGetOrderRespo
 	return err
 }
 
+type ApproveOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params ApproveOrderParams
+}
+
+type ApproveOrderResponseObject interface {
+	VisitApproveOrderResponse(w http.ResponseWriter) error
+}
+
+type ApproveOrder200JSONResponse struct{ ActionDoneJSONResponse }
+
+func (response ApproveOrder200JSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response ApproveOrder202JSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveOrder400ApplicationProblemPlusJSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveOrder401ApplicationProblemPlusJSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveOrder403ApplicationProblemPlusJSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveOrder404ApplicationProblemPlusJSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveOrder409ApplicationProblemPlusJSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveOrder422ApplicationProblemPlusJSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveOrder429ApplicationProblemPlusJSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveOrder500ApplicationProblemPlusJSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveOrder503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveOrder503ApplicationProblemPlusJSONResponse) VisitApproveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params CancelOrderParams
+	Body   *CancelOrderJSONRequestBody
+}
+
+type CancelOrderResponseObject interface {
+	VisitCancelOrderResponse(w http.ResponseWriter) error
+}
+
+type CancelOrder200JSONResponse struct{ ActionDoneJSONResponse }
+
+func (response CancelOrder200JSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response CancelOrder202JSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder400ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder401ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder403ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder404ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder408ApplicationProblemPlusJSONResponse struct {
+	BodyTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder408ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder409ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder413ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder415ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder422ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder429ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder500ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOrder503ApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ConfirmOrderRequestObject struct {
-	ID OrderID `json:"id"`
+	ID     OrderID `json:"id"`
+	Params ConfirmOrderParams
 }
 
 type ConfirmOrderResponseObject interface {
 	VisitConfirmOrderResponse(w http.ResponseWriter) error
 }
 
-type ConfirmOrder200JSONResponse Order
+type ConfirmOrder200JSONResponse struct{ ActionDoneJSONResponse }
 
 func (response ConfirmOrder200JSONResponse) VisitConfirmOrderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmOrder202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response ConfirmOrder202JSONResponse) VisitConfirmOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4398,8 +5918,263 @@ func (response ConfirmOrder503ApplicationProblemPlusJSONResponse) VisitConfirmOr
 	return err
 }
 
+type FulfilOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params FulfilOrderParams
+	Body   *FulfilOrderJSONRequestBody
+}
+
+type FulfilOrderResponseObject interface {
+	VisitFulfilOrderResponse(w http.ResponseWriter) error
+}
+
+type FulfilOrder200JSONResponse struct{ ActionDoneJSONResponse }
+
+func (response FulfilOrder200JSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response FulfilOrder202JSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder400ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder401ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder403ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder404ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder408ApplicationProblemPlusJSONResponse struct {
+	BodyTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder408ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder409ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder413ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder415ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder422ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder429ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder500ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder501ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FulfilOrder503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response FulfilOrder503ApplicationProblemPlusJSONResponse) VisitFulfilOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOrderHistoryRequestObject struct {
-	ID OrderID `json:"id"`
+	ID     OrderID `json:"id"`
+	Params GetOrderHistoryParams
 }
 
 type GetOrderHistoryResponseObject interface {
@@ -4539,6 +6314,1086 @@ type GetOrderHistory503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetOrderHistory503ApplicationProblemPlusJSONResponse) VisitGetOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistoryRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params WriteOrderHistoryParams
+	Body   *WriteOrderHistoryJSONRequestBody
+}
+
+type WriteOrderHistoryResponseObject interface {
+	VisitWriteOrderHistoryResponse(w http.ResponseWriter) error
+}
+
+type WriteOrderHistory201ResponseHeaders struct {
+	IdempotencyReplayed *bool
+}
+
+type WriteOrderHistory201JSONResponse struct {
+	Body    HistoryEntry
+	Headers WriteOrderHistory201ResponseHeaders
+}
+
+func (response WriteOrderHistory201JSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory400ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory401ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory403ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory404ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory408ApplicationProblemPlusJSONResponse struct {
+	BodyTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory408ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory409ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory413ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory415ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory422ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory429ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory500ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteOrderHistory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response WriteOrderHistory503ApplicationProblemPlusJSONResponse) VisitWriteOrderHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params HoldOrderParams
+	Body   *HoldOrderJSONRequestBody
+}
+
+type HoldOrderResponseObject interface {
+	VisitHoldOrderResponse(w http.ResponseWriter) error
+}
+
+type HoldOrder200JSONResponse struct{ ActionDoneJSONResponse }
+
+func (response HoldOrder200JSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response HoldOrder202JSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder400ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder401ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder403ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder404ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder408ApplicationProblemPlusJSONResponse struct {
+	BodyTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder408ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder409ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder413ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder415ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder422ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder429ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder500ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldOrder503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response HoldOrder503ApplicationProblemPlusJSONResponse) VisitHoldOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params InvoiceOrderParams
+}
+
+type InvoiceOrderResponseObject interface {
+	VisitInvoiceOrderResponse(w http.ResponseWriter) error
+}
+
+type InvoiceOrder200JSONResponse struct{ ActionDoneJSONResponse }
+
+func (response InvoiceOrder200JSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response InvoiceOrder202JSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder400ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder401ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder403ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder404ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder409ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder422ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder429ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder500ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder501ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InvoiceOrder503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response InvoiceOrder503ApplicationProblemPlusJSONResponse) VisitInvoiceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoiceRequestObject struct {
+	ID        OrderID   `json:"id"`
+	InvoiceID InvoiceID `json:"invoice_id"`
+	Params    PayInvoiceParams
+	Body      *PayInvoiceJSONRequestBody
+}
+
+type PayInvoiceResponseObject interface {
+	VisitPayInvoiceResponse(w http.ResponseWriter) error
+}
+
+type PayInvoice200JSONResponse struct{ ActionDoneJSONResponse }
+
+func (response PayInvoice200JSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response PayInvoice202JSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice400ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice401ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice403ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice404ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice408ApplicationProblemPlusJSONResponse struct {
+	BodyTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice408ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice409ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice413ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice415ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice422ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice429ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice500ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice501ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayInvoice503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PayInvoice503ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderStatusRequestObject struct {
+	ID OrderID `json:"id"`
+}
+
+type GetOrderStatusResponseObject interface {
+	VisitGetOrderStatusResponse(w http.ResponseWriter) error
+}
+
+type GetOrderStatus200JSONResponse HistoryStatus
+
+func (response GetOrderStatus200JSONResponse) VisitGetOrderStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderStatus400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrderStatus400ApplicationProblemPlusJSONResponse) VisitGetOrderStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderStatus401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrderStatus401ApplicationProblemPlusJSONResponse) VisitGetOrderStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderStatus403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrderStatus403ApplicationProblemPlusJSONResponse) VisitGetOrderStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderStatus404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrderStatus404ApplicationProblemPlusJSONResponse) VisitGetOrderStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderStatus422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrderStatus422ApplicationProblemPlusJSONResponse) VisitGetOrderStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderStatus429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrderStatus429ApplicationProblemPlusJSONResponse) VisitGetOrderStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderStatus500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrderStatus500ApplicationProblemPlusJSONResponse) VisitGetOrderStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderStatus503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrderStatus503ApplicationProblemPlusJSONResponse) VisitGetOrderStatusResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4959,6 +7814,22 @@ func (response StartSync408ApplicationProblemPlusJSONResponse) VisitStartSyncRes
 	return err
 }
 
+type StartSync409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartSync409ApplicationProblemPlusJSONResponse) VisitStartSyncResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StartSync413ApplicationProblemPlusJSONResponse struct {
 	TooLargeApplicationProblemPlusJSONResponse
 }
@@ -5077,6 +7948,9 @@ type StrictServerInterface interface {
 	// CreateCustomer Create a customer
 	// (POST /v1/customers)
 	CreateCustomer(ctx context.Context, request CreateCustomerRequestObject) (CreateCustomerResponseObject, error)
+	// GetHistoryCounts Count orders by their latest codes
+	// (GET /v1/history/counts)
+	GetHistoryCounts(ctx context.Context, request GetHistoryCountsRequestObject) (GetHistoryCountsResponseObject, error)
 	// ListIntents List intents
 	// (GET /v1/intents)
 	ListIntents(ctx context.Context, request ListIntentsRequestObject) (ListIntentsResponseObject, error)
@@ -5098,12 +7972,36 @@ type StrictServerInterface interface {
 	// GetOrder Get an order
 	// (GET /v1/orders/{id})
 	GetOrder(ctx context.Context, request GetOrderRequestObject) (GetOrderResponseObject, error)
+	// ApproveOrder Release an order and confirm it
+	// (POST /v1/orders/{id}/approve)
+	ApproveOrder(ctx context.Context, request ApproveOrderRequestObject) (ApproveOrderResponseObject, error)
+	// CancelOrder Cancel an order
+	// (POST /v1/orders/{id}/cancel)
+	CancelOrder(ctx context.Context, request CancelOrderRequestObject) (CancelOrderResponseObject, error)
 	// ConfirmOrder Confirm an order
 	// (POST /v1/orders/{id}/confirm)
 	ConfirmOrder(ctx context.Context, request ConfirmOrderRequestObject) (ConfirmOrderResponseObject, error)
+	// FulfilOrder Send goods of an order out
+	// (POST /v1/orders/{id}/fulfilments)
+	FulfilOrder(ctx context.Context, request FulfilOrderRequestObject) (FulfilOrderResponseObject, error)
 	// GetOrderHistory Get an order's history
 	// (GET /v1/orders/{id}/history)
 	GetOrderHistory(ctx context.Context, request GetOrderHistoryRequestObject) (GetOrderHistoryResponseObject, error)
+	// WriteOrderHistory Write into an order's history
+	// (POST /v1/orders/{id}/history)
+	WriteOrderHistory(ctx context.Context, request WriteOrderHistoryRequestObject) (WriteOrderHistoryResponseObject, error)
+	// HoldOrder Put an order on hold
+	// (POST /v1/orders/{id}/hold)
+	HoldOrder(ctx context.Context, request HoldOrderRequestObject) (HoldOrderResponseObject, error)
+	// InvoiceOrder Invoice an order
+	// (POST /v1/orders/{id}/invoices)
+	InvoiceOrder(ctx context.Context, request InvoiceOrderRequestObject) (InvoiceOrderResponseObject, error)
+	// PayInvoice Register a payment
+	// (POST /v1/orders/{id}/invoices/{invoice_id}/payments)
+	PayInvoice(ctx context.Context, request PayInvoiceRequestObject) (PayInvoiceResponseObject, error)
+	// GetOrderStatus Get what an order's history comes to
+	// (GET /v1/orders/{id}/status)
+	GetOrderStatus(ctx context.Context, request GetOrderStatusRequestObject) (GetOrderStatusResponseObject, error)
 	// ListProducts List products
 	// (GET /v1/products)
 	ListProducts(ctx context.Context, request ListProductsRequestObject) (ListProductsResponseObject, error)
@@ -5340,6 +8238,30 @@ func (sh *strictHandler) CreateCustomer(ctx *gin.Context) {
 	}
 }
 
+// GetHistoryCounts operation middleware
+func (sh *strictHandler) GetHistoryCounts(ctx *gin.Context) {
+	var request GetHistoryCountsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHistoryCounts(ctx, request.(GetHistoryCountsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHistoryCounts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetHistoryCountsResponseObject); ok {
+		if err := validResponse.VisitGetHistoryCountsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListIntents operation middleware
 func (sh *strictHandler) ListIntents(ctx *gin.Context, params ListIntentsParams) {
 	var request ListIntentsRequestObject
@@ -5543,11 +8465,84 @@ func (sh *strictHandler) GetOrder(ctx *gin.Context, id OrderID) {
 	}
 }
 
+// ApproveOrder operation middleware
+func (sh *strictHandler) ApproveOrder(ctx *gin.Context, id OrderID, params ApproveOrderParams) {
+	var request ApproveOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveOrder(ctx, request.(ApproveOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveOrderResponseObject); ok {
+		if err := validResponse.VisitApproveOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelOrder operation middleware
+func (sh *strictHandler) CancelOrder(ctx *gin.Context, id OrderID, params CancelOrderParams) {
+	var request CancelOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body CancelOrderJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelOrder(ctx, request.(CancelOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelOrderResponseObject); ok {
+		if err := validResponse.VisitCancelOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ConfirmOrder operation middleware
-func (sh *strictHandler) ConfirmOrder(ctx *gin.Context, id OrderID) {
+func (sh *strictHandler) ConfirmOrder(ctx *gin.Context, id OrderID, params ConfirmOrderParams) {
 	var request ConfirmOrderRequestObject
 
 	request.ID = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ConfirmOrder(ctx, request.(ConfirmOrderRequestObject))
@@ -5569,11 +8564,57 @@ func (sh *strictHandler) ConfirmOrder(ctx *gin.Context, id OrderID) {
 	}
 }
 
+// FulfilOrder operation middleware
+func (sh *strictHandler) FulfilOrder(ctx *gin.Context, id OrderID, params FulfilOrderParams) {
+	var request FulfilOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body FulfilOrderJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FulfilOrder(ctx, request.(FulfilOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FulfilOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(FulfilOrderResponseObject); ok {
+		if err := validResponse.VisitFulfilOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetOrderHistory operation middleware
-func (sh *strictHandler) GetOrderHistory(ctx *gin.Context, id OrderID) {
+func (sh *strictHandler) GetOrderHistory(ctx *gin.Context, id OrderID, params GetOrderHistoryParams) {
 	var request GetOrderHistoryRequestObject
 
 	request.ID = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetOrderHistory(ctx, request.(GetOrderHistoryRequestObject))
@@ -5588,6 +8629,195 @@ func (sh *strictHandler) GetOrderHistory(ctx *gin.Context, id OrderID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetOrderHistoryResponseObject); ok {
 		if err := validResponse.VisitGetOrderHistoryResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WriteOrderHistory operation middleware
+func (sh *strictHandler) WriteOrderHistory(ctx *gin.Context, id OrderID, params WriteOrderHistoryParams) {
+	var request WriteOrderHistoryRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body WriteOrderHistoryJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WriteOrderHistory(ctx, request.(WriteOrderHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WriteOrderHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(WriteOrderHistoryResponseObject); ok {
+		if err := validResponse.VisitWriteOrderHistoryResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// HoldOrder operation middleware
+func (sh *strictHandler) HoldOrder(ctx *gin.Context, id OrderID, params HoldOrderParams) {
+	var request HoldOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body HoldOrderJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldOrder(ctx, request.(HoldOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(HoldOrderResponseObject); ok {
+		if err := validResponse.VisitHoldOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// InvoiceOrder operation middleware
+func (sh *strictHandler) InvoiceOrder(ctx *gin.Context, id OrderID, params InvoiceOrderParams) {
+	var request InvoiceOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InvoiceOrder(ctx, request.(InvoiceOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InvoiceOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(InvoiceOrderResponseObject); ok {
+		if err := validResponse.VisitInvoiceOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PayInvoice operation middleware
+func (sh *strictHandler) PayInvoice(ctx *gin.Context, id OrderID, invoiceID InvoiceID, params PayInvoiceParams) {
+	var request PayInvoiceRequestObject
+
+	request.ID = id
+	request.InvoiceID = invoiceID
+	request.Params = params
+
+	var body PayInvoiceJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PayInvoice(ctx, request.(PayInvoiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PayInvoice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PayInvoiceResponseObject); ok {
+		if err := validResponse.VisitPayInvoiceResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOrderStatus operation middleware
+func (sh *strictHandler) GetOrderStatus(ctx *gin.Context, id OrderID) {
+	var request GetOrderStatusRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOrderStatus(ctx, request.(GetOrderStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOrderStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetOrderStatusResponseObject); ok {
+		if err := validResponse.VisitGetOrderStatusResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -37,7 +37,7 @@ func authenticate(keys Keys, services map[int64]Service, timeout time.Duration, 
 		call := callOf(c)
 		call.caller = order.Caller{
 			TenantID: key.TenantID, KeyID: key.ID, Name: key.Name,
-			Role: key.Role, Source: key.Source, ERPPartnerID: key.ERPPartnerID,
+			Role: key.Role, Source: key.Source, ERPPartnerID: key.ERPPartnerID, Module: key.Module,
 		}
 		call.service = services[key.TenantID]
 		if call.service == nil {

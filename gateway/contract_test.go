@@ -62,11 +62,14 @@ func TestRequestSchemasAreClosed(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 3, bodies)
+	require.Equal(t, 8, bodies)
 }
 
 func requireClosed(t *testing.T, where string, schema *openapi3.Schema) {
 	t.Helper()
+	if strings.HasSuffix(where, "/history.payload") {
+		return // whatever its module wants to say
+	}
 	if schema.Type.Is("object") {
 		require.NotNil(t, schema.AdditionalProperties.Has, where)
 		require.False(t, *schema.AdditionalProperties.Has, where)
@@ -82,7 +85,8 @@ func requireClosed(t *testing.T, where string, schema *openapi3.Schema) {
 func TestEveryOperationIsServedToTheRolesOfTheContract(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	secrets := map[order.Role]string{order.RoleCustomer: customerSecret, order.RolePortal: portalSecret, order.RoleOperator: operatorSecret}
+	secrets := map[order.Role]string{order.RoleCustomer: customerSecret, order.RolePortal: portalSecret, order.RoleOperator: operatorSecret,
+		order.RoleModule: moduleSecret}
 	spec, _, err := gateway.LoadOpenAPI()
 	require.NoError(t, err)
 	fill := strings.NewReplacer("{id}", "abc", "{key}", "%00") // refused by validation, after the role was looked at

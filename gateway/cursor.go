@@ -13,6 +13,7 @@ import (
 // The lists that a cursor may be of.
 const (
 	listOrders    = "orders"
+	listHistory   = "history"
 	listProducts  = "products"
 	listAudits    = "audits"
 	listFindings  = "findings"

@@ -81,6 +81,9 @@ func readDocsContract(document []byte) (*docsContract, error) {
 		contract.Groups = append(contract.Groups, reader.group(tag))
 	}
 	for _, response := range root.get("components", "responses").members() {
+		if problemStatus(response.node) == "" {
+			continue // it is shown where it is given
+		}
 		answer := reader.answer("", response.node)
 		answer.Name, answer.Status = response.key, problemStatus(response.node)
 		contract.Answers = append(contract.Answers, answer)
@@ -97,7 +100,7 @@ func readDocsContract(document []byte) (*docsContract, error) {
 	return contract, nil
 }
 
-// problemStatus is the status that a shared answer is given with; only its example says.
+// problemStatus is the status that a shared problem is given with; only its example says. Empty for what is no problem.
 func problemStatus(response node) string {
 	return response.get("content", "application/problem+json", "example", "status").text()
 }
@@ -148,7 +151,7 @@ func (r docsReader) parameter(p node) docsField {
 
 func (r docsReader) answer(status string, response node) docsAnswer {
 	name, resolved := r.resolve(response)
-	answer := docsAnswer{Status: status, Name: name, Shared: name != "", Description: resolved.get("description").text()}
+	answer := docsAnswer{Status: status, Name: name, Shared: name != "" && problemStatus(resolved) != "", Description: resolved.get("description").text()}
 	for _, header := range resolved.get("headers").members() {
 		_, h := r.resolve(header.node)
 		answer.Headers = append(answer.Headers, docsField{

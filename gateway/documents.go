@@ -10,7 +10,7 @@ func renderDeliveries(deliveries []order.Delivery) []Delivery {
 	rendered := make([]Delivery, len(deliveries))
 	for i, d := range deliveries {
 		rendered[i] = Delivery{
-			ID: d.ID, Number: d.Number, State: DeliveryState(d.State), Return: d.Return, BackorderOf: orNull(d.BackorderOf),
+			ID: d.ID, Number: d.Number, State: DeliveryState(d.State), Kind: DeliveryKind(d.Kind), Return: d.Kind == order.DeliveryReturn, BackorderOf: orNull(d.BackorderOf),
 			Carrier: orNull(d.Carrier), Tracking: orNull(d.Tracking),
 			ScheduledAt: utcOrNull(d.ScheduledAt), DoneAt: utcOrNull(d.DoneAt),
 		}

@@ -146,6 +146,29 @@ func examples() map[string]example {
 		"to be called off": changing(http.MethodDelete, "/v1/intents/cart-8841?source=portal", func(in *order.Intent) {
 			in.CancelRequestedAt = start.Add(time.Minute)
 		}),
+		"history": get("/v1/orders/4711/history?limit=1", func(b *bench) {
+			b.service.history = func(_ context.Context, _ order.Caller, id int64, _ order.HistoryFilter) ([]order.HistoryEntry, error) {
+				shipped := order.Entry(id, order.HistoryShipped)
+				shipped.ID, shipped.WrittenBy, shipped.RecordedAt = 4, "sync", start.Add(time.Hour)
+				shipped.Payload = order.PayloadText(map[string]any{"delivery_id": int64(12), "number": "WH/OUT/00012", "carrier": "DHL", "tracking": "00340434"})
+				shipped.Hash = shipped.Chain("", 1)
+				return []order.HistoryEntry{shipped, damaged(5)}, nil
+			}
+		}),
+		"entry written": {method: http.MethodPost, target: "/v1/orders/4711/history", secret: moduleSecret, key: "scan-17",
+			body: `{"status_code":"warehouse:damaged","category":"quality","severity":"blocking","payload":{"pallet":"17"},"detail":"One box is crushed."}`,
+			arrange: func(b *bench) {
+				b.service.writeHistory = func(_ context.Context, caller order.Caller, _ string, e order.HistoryEntry) (order.HistoryEntry, bool, error) {
+					e.ID, e.WrittenBy, e.RecordedAt = 5, caller.Name, start
+					e.Hash = e.Chain("", 1)
+					return e, false, nil
+				}
+			}},
+		"order blocked": {method: http.MethodPost, target: "/v1/orders/4711/confirm", secret: portalSecret, key: "confirm-4711", arrange: func(b *bench) {
+			b.service.act = func(_ context.Context, _ order.Caller, _ string, action order.Action) (order.Placement, error) {
+				return order.Placement{}, order.BlockedBy(action.OrderID, []order.HistoryEntry{damaged(5)})
+			}
+		}},
 		"list": get("/v1/orders?status=draft&limit=1", func(b *bench) {
 			b.service.orders = func(context.Context, order.Caller, order.Filter) (order.Listing, error) {
 				return order.Listing{Orders: []order.Order{placed}, Next: order.Position{OrderedAt: placed.OrderedAt, ID: placed.ID},

@@ -106,7 +106,7 @@ func renderIntent(in order.Intent, caller order.Caller) Intent {
 		Customer: IntentCustomer{
 			Ref: orNull(in.Request.Customer.Ref), ERPPartnerID: orNull(in.Request.Customer.ERPPartnerID),
 		},
-		Reference: orNull(in.Request.Reference), OrderID: orNull(in.ERPOrderID),
+		Reference: orNull(in.Request.Reference), Action: actionOf(in), OrderID: orNull(in.ERPOrderID),
 		StatusURL: intentURL(in, caller), Attempts: in.Attempts, CancelRequestedAt: utcOrNull(in.CancelRequestedAt),
 		CreatedAt: utc(in.CreatedAt), UpdatedAt: utc(in.UpdatedAt),
 	}
@@ -119,6 +119,14 @@ func renderIntent(in order.Intent, caller order.Caller) Intent {
 		rendered.Failure = &Failure{Code: shown.Code, Detail: shown.Message, Errors: fieldErrors(shown.Violations)}
 	}
 	return rendered
+}
+
+// actionOf is what an intent is to do with an order; nil if it is to place one.
+func actionOf(in order.Intent) *string {
+	if in.Action == nil {
+		return nil
+	}
+	return orNull(string(in.Action.Kind))
 }
 
 // intentURL is where the caller finds the intent. A key may hold any printable character, slashes too.

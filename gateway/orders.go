@@ -103,36 +103,8 @@ func (a *api) GetOrder(ctx context.Context, request GetOrderRequestObject) (GetO
 		Note: o.Note, Currency: o.Currency, AmountUntaxed: o.AmountUntaxed, AmountTax: o.AmountTax,
 		AmountTotal: o.AmountTotal, Lines: o.Lines, OrderedAt: o.OrderedAt, CreatedAt: o.CreatedAt,
 		UpdatedAt: o.UpdatedAt, DeletedAt: o.DeletedAt, Deliveries: o.Deliveries, Invoices: o.Invoices, Edits: o.Edits,
-		Sync: renderOrderSync(status),
+		Fulfilment: o.Fulfilment, Payment: o.Payment, Sync: renderOrderSync(status),
 	}, nil
-}
-
-// GetOrderHistory answers GET /v1/orders/{id}/history.
-func (a *api) GetOrderHistory(ctx context.Context, request GetOrderHistoryRequestObject) (GetOrderHistoryResponseObject, error) {
-	ctx, call := enter(ctx)
-	entries, err := call.service.History(ctx, call.caller, request.ID)
-	if err != nil {
-		return nil, err
-	}
-	history := GetOrderHistory200JSONResponse{OrderID: request.ID, History: make([]HistoryEntry, len(entries))}
-	for i, e := range entries {
-		history.History[i] = HistoryEntry{
-			ID: e.ID, Code: e.Code, Severity: HistoryEntrySeverity(e.Severity),
-			From: orNull(string(e.From)), To: orNull(string(e.To)), Detail: orNull(e.Detail),
-			RecordedBy: e.RecordedBy, RecordedAt: utc(e.RecordedAt),
-		}
-	}
-	return history, nil
-}
-
-// ConfirmOrder answers POST /v1/orders/{id}/confirm.
-func (a *api) ConfirmOrder(ctx context.Context, request ConfirmOrderRequestObject) (ConfirmOrderResponseObject, error) {
-	ctx, call := enter(ctx)
-	confirmed, err := call.service.Confirm(ctx, call.caller, request.ID)
-	if err != nil {
-		return nil, err
-	}
-	return ConfirmOrder200JSONResponse(renderOrder(confirmed)), nil
 }
 
 func orderURL(id int64) string { return fmt.Sprintf("/v1/orders/%d", id) }
@@ -184,6 +156,7 @@ func readOrderFilter(p ListOrdersParams) (order.Filter, error) {
 		CustomerRef: orNone(p.Customer), ERPPartnerID: orNone(p.ERPPartnerID),
 		Status: order.Status(orNone(p.Status)), Query: orNone(p.Q), Limit: pageSize(p.Limit),
 		Source: orNone(p.Source), Sync: order.OrderSyncState(orNone(p.Sync)),
+		Blocked: p.Blocked != nil, Code: orNone(p.StatusCode),
 	}
 	var found []order.Violation
 	if p.Customer != nil && p.ERPPartnerID != nil {
@@ -231,7 +204,8 @@ func renderOrder(o order.Order) Order {
 		OrderedAt: utc(o.OrderedAt), CreatedAt: utc(o.CreatedAt), UpdatedAt: utc(o.UpdatedAt),
 		DeletedAt:  utcOrNull(o.DeletedAt),
 		Deliveries: renderDeliveries(o.Deliveries), Invoices: renderInvoices(o.Invoices, o.CurrencyDecimals),
-		Edits: renderEdits(o.Edits, o.CurrencyDecimals),
+		Edits:      renderEdits(o.Edits, o.CurrencyDecimals),
+		Fulfilment: OrderFulfilment(o.Fulfilment), Payment: OrderPayment(o.Payment),
 	}
 	for i, l := range o.Lines {
 		rendered.Lines[i] = OrderLine{

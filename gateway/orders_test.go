@@ -45,7 +45,7 @@ func TestPlaceAnswers201WithTheOrder(t *testing.T) {
 			"unit_of_measure": "Units", "quantity": "2", "unit_price": "19.90", "discount": "0", "subtotal": "39.80",
 			"tax": "8.36", "total": "48.16", "quantity_delivered": "0", "quantity_invoiced": "0"}],
 		"ordered_at": "2026-11-21T09:30:00Z", "created_at": "2026-11-21T09:30:00Z", "updated_at": "2026-11-21T09:30:00Z",
-		"deleted_at": null, "deliveries": [], "invoices": [], "edits": null
+		"deleted_at": null, "deliveries": [], "invoices": [], "edits": null, "fulfilment": "none", "payment": "none"
 	}`, string(a.body))
 }
 
@@ -131,7 +131,7 @@ func TestPlaceInDoubtAnswers202WithTheIntent(t *testing.T) {
 
 	require.Equal(t, http.StatusAccepted, a.StatusCode)
 	require.Equal(t, "7", a.Header.Get("Retry-After"))
-	require.JSONEq(t, `{"key": "a/b%2F c+d?e#f\"g", "source": "portal", "caller": "shop-portal", "state": "sending", "in_doubt": true,
+	require.JSONEq(t, `{"key": "a/b%2F c+d?e#f\"g", "source": "portal", "caller": "shop-portal", "state": "sending", "action": null, "in_doubt": true,
 		"customer": {"ref": "u-17", "erp_partner_id": null}, "reference": "PO-1", "order_id": null, "order_url": null,
 		"status_url": "/v1/intents/a%2Fb%252F%20c+d%3Fe%23f%22g", "failure": null, "attempts": 1, "cancel_requested_at": null,
 		"created_at": "2026-11-21T09:30:00Z", "updated_at": "2026-11-21T09:30:00Z"}`, string(a.body))
@@ -184,7 +184,7 @@ func TestEveryKindOfErrorHasItsAnswer(t *testing.T) {
 		{order.Errorf(order.Unavailable, "erp_unavailable", "m").RetryIn(1200 * time.Millisecond), 503, "erp_unavailable", "2"},
 		{order.Errorf(order.Unavailable, "erp_unavailable", "m"), 503, "erp_unavailable", "5"},
 		{order.Errorf(order.Internal, "outcome_unknown", "m"), 500, "outcome_unknown", ""},
-		{fmt.Errorf("wrapped: %w", order.Errorf(order.Conflict, "confirm_refused", "m")), 409, "confirm_refused", ""},
+		{fmt.Errorf("wrapped: %w", order.Errorf(order.Conflict, "action_refused", "m")), 409, "action_refused", ""},
 	}
 	for _, c := range cases {
 		t.Run(fmt.Sprint(c.status, " ", c.code), func(t *testing.T) {
@@ -290,43 +290,6 @@ func TestGetOrder(t *testing.T) {
 	for _, id := range []string{"abc", "0", "-1", "2147483648", "99999999999999999999", "1.5", "4711%00", "%20", "%ff"} {
 		b.get("/v1/orders/"+id, customerSecret).requireProblem(t, http.StatusNotFound, "not_found", "id")
 	}
-}
-
-func TestGetOrderHistory(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.service.history = func(context.Context, order.Caller, int64) ([]order.HistoryEntry, error) {
-		return []order.HistoryEntry{
-			{ID: 1, OrderID: 4711, Code: order.HistoryPlaced, Severity: order.Info, To: order.Draft, RecordedBy: "shop-portal", RecordedAt: start},
-			{ID: 2, OrderID: 4711, Code: order.HistoryConfirmRefused, Severity: order.Warning, Detail: "No.", RecordedBy: "sync", RecordedAt: start},
-		}, nil
-	}
-
-	a := b.get("/v1/orders/4711/history", portalSecret)
-
-	require.Equal(t, http.StatusOK, a.StatusCode)
-	require.JSONEq(t, `{"order_id": 4711, "history": [
-		{"id": 1, "code": "placed", "severity": "info", "from": null, "to": "draft", "detail": null, "recorded_by": "shop-portal", "recorded_at": "2026-11-21T09:30:00Z"},
-		{"id": 2, "code": "confirm_refused", "severity": "warning", "from": null, "to": null, "detail": "No.", "recorded_by": "sync", "recorded_at": "2026-11-21T09:30:00Z"}
-	]}`, string(a.body))
-}
-
-func TestConfirmOrder(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.service.confirm = func(_ context.Context, _ order.Caller, id int64) (order.Order, error) {
-		if id == 1 {
-			return order.Order{}, order.Errorf(order.Conflict, "confirm_refused", "The order is cancelled.")
-		}
-		o := cabinet()
-		o.Status = order.Confirmed
-		return o, nil
-	}
-
-	a := b.request(http.MethodPost, "/v1/orders/4711/confirm", customerSecret, "").send()
-	require.Equal(t, http.StatusOK, a.StatusCode)
-	require.Equal(t, "confirmed", a.json(t)["status"])
-	b.request(http.MethodPost, "/v1/orders/1/confirm", portalSecret, "").send().requireProblem(t, http.StatusConflict, "confirm_refused")
 }
 
 func TestListOrdersReadsItsFilters(t *testing.T) {

@@ -132,8 +132,11 @@ func TestTheBytesOfBodiesInFlightAreBounded(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.get("/healthz", "").StatusCode)
 	a := b.request(http.MethodPost, "/v1/orders", portalSecret, strings.Repeat(" ", largest+1)).with("Idempotency-Key", "k").send()
 	a.requireProblem(t, http.StatusRequestEntityTooLarge, "body_too_large")
-	b.service.confirm = func(context.Context, order.Caller, int64) (order.Order, error) { return cabinet(), nil }
-	a = b.request(http.MethodPost, "/v1/orders/1/confirm", operatorSecret, strings.Repeat(" ", 900)).send()
+	b.service.act = func(context.Context, order.Caller, string, order.Action) (order.Placement, error) {
+		o := cabinet()
+		return order.Placement{Order: &o}, nil
+	}
+	a = b.request(http.MethodPost, "/v1/orders/1/confirm", operatorSecret, strings.Repeat(" ", 900)).with("Idempotency-Key", "c").send()
 	require.Equal(t, http.StatusOK, a.StatusCode, "a body that is ignored takes no room")
 
 	// What was read takes only as much room as it has bytes, while it is worked on.

@@ -43,6 +43,7 @@ var kinds = map[order.Kind]struct {
 	order.Unprocessable:   {http.StatusUnprocessableEntity, "The request is refused for what it says"},
 	order.RateLimited:     {http.StatusTooManyRequests, "Too many requests"},
 	order.Unavailable:     {http.StatusServiceUnavailable, "The gateway cannot do this now"},
+	order.Unsupported:     {http.StatusNotImplemented, "The ERP lacks what this takes"},
 }
 
 // transportError is a failure of HTTP itself, whose status no kind of the domain stands for.

@@ -136,8 +136,12 @@ func TestReadsThatFail(t *testing.T) {
 	b.service.order = func(context.Context, order.Caller, int64) (order.Order, order.OrderSync, error) {
 		return order.Order{}, order.OrderSync{}, away
 	}
-	b.service.history = func(context.Context, order.Caller, int64) ([]order.HistoryEntry, error) { return nil, away }
-	b.service.confirm = func(context.Context, order.Caller, int64) (order.Order, error) { return order.Order{}, away }
+	b.service.history = func(context.Context, order.Caller, int64, order.HistoryFilter) ([]order.HistoryEntry, error) {
+		return nil, away
+	}
+	b.service.act = func(context.Context, order.Caller, string, order.Action) (order.Placement, error) {
+		return order.Placement{}, away
+	}
 	noIntent := func(context.Context, order.Caller, string, string) (order.Intent, error) { return order.Intent{}, away }
 	b.service.intent, b.service.retry, b.service.cancel = noIntent, noIntent, noIntent
 	b.service.intents = func(context.Context, order.Caller, order.IntentFilter) ([]order.Intent, error) { return nil, away }
@@ -157,7 +161,7 @@ func TestReadsThatFail(t *testing.T) {
 	for _, target := range []string{"/v1/orders", "/v1/orders/1", "/v1/orders/1/history", "/v1/intents", "/v1/intents/k", "/v1/products", "/v1/customers", "/v1/sync"} {
 		b.get(target, portalSecret).requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	}
-	b.request(http.MethodPost, "/v1/orders/1/confirm", portalSecret, "").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
+	b.request(http.MethodPost, "/v1/orders/1/confirm", portalSecret, "").with("Idempotency-Key", "c").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	b.request(http.MethodPost, "/v1/sync", portalSecret, "{}").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	b.request(http.MethodPost, "/v1/intents/k/retry", portalSecret, "").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")
 	b.request(http.MethodDelete, "/v1/intents/k", portalSecret, "").send().requireProblem(t, http.StatusServiceUnavailable, "database_unavailable")

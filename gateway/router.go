@@ -41,13 +41,25 @@ func (op operation) label() string {
 // may see and do within an operation is the service's to say.
 func operations(generated ServerInterfaceWrapper, metrics, openAPI, docs gin.HandlerFunc) []operation {
 	staff := []order.Role{order.RolePortal, order.RoleOperator}
-	all := order.Roles
+	all := []order.Role{order.RoleCustomer, order.RolePortal, order.RoleOperator}
+	readers := order.Roles // who may know of orders
 	return []operation{
 		{method: http.MethodPost, path: "/v1/orders", roles: all, places: true, handler: generated.PlaceOrder},
-		{method: http.MethodGet, path: "/v1/orders", roles: all, handler: generated.ListOrders},
-		{method: http.MethodGet, path: "/v1/orders/{id}", roles: all, handler: generated.GetOrder},
-		{method: http.MethodGet, path: "/v1/orders/{id}/history", roles: all, handler: generated.GetOrderHistory},
+		{method: http.MethodGet, path: "/v1/orders", roles: readers, handler: generated.ListOrders},
+		{method: http.MethodGet, path: "/v1/orders/{id}", roles: readers, handler: generated.GetOrder},
+		{method: http.MethodGet, path: "/v1/orders/{id}/history", roles: readers, handler: generated.GetOrderHistory},
+		{method: http.MethodPost, path: "/v1/orders/{id}/history", roles: []order.Role{order.RoleOperator, order.RoleModule},
+			handler: generated.WriteOrderHistory},
+		{method: http.MethodGet, path: "/v1/orders/{id}/status", roles: readers, handler: generated.GetOrderStatus},
+		{method: http.MethodGet, path: "/v1/history/counts", roles: []order.Role{order.RolePortal, order.RoleOperator, order.RoleModule},
+			handler: generated.GetHistoryCounts},
+		{method: http.MethodPost, path: "/v1/orders/{id}/hold", roles: staff, handler: generated.HoldOrder},
+		{method: http.MethodPost, path: "/v1/orders/{id}/approve", roles: staff, handler: generated.ApproveOrder},
 		{method: http.MethodPost, path: "/v1/orders/{id}/confirm", roles: all, handler: generated.ConfirmOrder},
+		{method: http.MethodPost, path: "/v1/orders/{id}/cancel", roles: staff, handler: generated.CancelOrder},
+		{method: http.MethodPost, path: "/v1/orders/{id}/fulfilments", roles: staff, handler: generated.FulfilOrder},
+		{method: http.MethodPost, path: "/v1/orders/{id}/invoices", roles: staff, handler: generated.InvoiceOrder},
+		{method: http.MethodPost, path: "/v1/orders/{id}/invoices/{invoice_id}/payments", roles: staff, handler: generated.PayInvoice},
 		{method: http.MethodGet, path: "/v1/intents", roles: all, handler: generated.ListIntents},
 		{method: http.MethodGet, path: "/v1/intents/{key}", roles: all, handler: generated.GetIntent},
 		{method: http.MethodPost, path: "/v1/intents/{key}/retry", roles: staff, handler: generated.RetryIntent},

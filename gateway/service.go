@@ -35,10 +35,17 @@ type Service interface {
 	Orders(ctx context.Context, caller order.Caller, f order.Filter) (order.Listing, error)
 	// Order returns one order, tombstones included. NotFound where there is none or it is somebody else's.
 	Order(ctx context.Context, caller order.Caller, id int64) (order.Order, order.OrderSync, error)
-	// History returns an order's entries, oldest first. NotFound as for Order.
-	History(ctx context.Context, caller order.Caller, id int64) ([]order.HistoryEntry, error)
-	// Confirm confirms an order in the ERP and returns it as it then stands.
-	Confirm(ctx context.Context, caller order.Caller, id int64) (order.Order, error)
+	// History returns a page of an order's entries, oldest first. NotFound as for Order.
+	History(ctx context.Context, caller order.Caller, id int64, f order.HistoryFilter) ([]order.HistoryEntry, error)
+	// HistoryStatus returns what an order's history comes to. NotFound as for Order.
+	HistoryStatus(ctx context.Context, caller order.Caller, id int64) (order.HistoryStatus, error)
+	// WriteHistory appends an entry of the caller's module to an order's history, once for each key of the module, and returns it
+	// as it was written; Replayed if an earlier request did. NotFound as for Order.
+	WriteHistory(ctx context.Context, caller order.Caller, key string, e order.HistoryEntry) (written order.HistoryEntry, replayed bool, err error)
+	// HistoryCounts counts the tenant's orders by the latest code of each module.
+	HistoryCounts(ctx context.Context, caller order.Caller) (order.HistoryCounts, error)
+	// Act does something with an order in the ERP, once for each key of the caller's source. Placement is as for Place.
+	Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error)
 
 	// ListAuditRuns returns a page of comparisons of the mirror with the ERP, the newest first; ListFindings what they found.
 	ListAuditRuns(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error)

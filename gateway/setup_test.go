@@ -29,6 +29,7 @@ const (
 	portalSecret   = "og_portal"
 	operatorSecret = "og_operator"
 	revokedSecret  = "og_revoked"
+	moduleSecret   = "og_module"
 	strangerSecret = "og_stranger" // of a tenant that is not served
 )
 
@@ -185,7 +186,7 @@ func money(s string) decimal.Decimal { return decimal.RequireFromString(s) }
 // cabinet is the order that validOrder asks for.
 func cabinet() order.Order {
 	return order.Order{
-		ID: 4711, Number: "S04711", Status: order.Draft,
+		ID: 4711, Number: "S04711", State: order.StateDraft, Status: order.Draft, Fulfilment: order.FulfilmentNone, Payment: order.PaymentNone,
 		Customer:  order.Party{ERPPartnerID: 9, Ref: "u-17", Name: "Ada Lovelace", Email: "ada@example.com"},
 		Reference: "PO-1", Source: "portal", Currency: "EUR", CurrencyDecimals: 2,
 		AmountUntaxed: money("39.8"), AmountTax: money("8.358"), AmountTotal: money("48.16"),
@@ -210,23 +211,26 @@ func inDoubt(key string) order.Intent {
 
 // fakeService answers what a test tells it to. A method without an answer fails the request.
 type fakeService struct {
-	place    func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
-	enqueue  func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
-	intent   func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
-	intents  func(ctx context.Context, caller order.Caller, f order.IntentFilter) ([]order.Intent, error)
-	retry    func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
-	cancel   func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
-	orders   func(ctx context.Context, caller order.Caller, f order.Filter) (order.Listing, error)
-	order    func(ctx context.Context, caller order.Caller, id int64) (order.Order, order.OrderSync, error)
-	history  func(ctx context.Context, caller order.Caller, id int64) ([]order.HistoryEntry, error)
-	audits   func(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error)
-	findings func(ctx context.Context, caller order.Caller, f order.FindingFilter) ([]order.Finding, error)
-	report   func(ctx context.Context, caller order.Caller) (order.SyncReport, error)
-	syncNow  func(ctx context.Context, caller order.Caller, wish order.SyncWish) (int, order.SyncStatus, error)
-	confirm  func(ctx context.Context, caller order.Caller, id int64) (order.Order, error)
-	products func(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Product, order.SyncStatus, error)
-	list     func(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Customer, order.SyncStatus, error)
-	create   func(ctx context.Context, caller order.Caller, c order.CustomerRef) (order.Customer, bool, error)
+	place         func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
+	enqueue       func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
+	intent        func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
+	intents       func(ctx context.Context, caller order.Caller, f order.IntentFilter) ([]order.Intent, error)
+	retry         func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
+	cancel        func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
+	orders        func(ctx context.Context, caller order.Caller, f order.Filter) (order.Listing, error)
+	order         func(ctx context.Context, caller order.Caller, id int64) (order.Order, order.OrderSync, error)
+	history       func(ctx context.Context, caller order.Caller, id int64, f order.HistoryFilter) ([]order.HistoryEntry, error)
+	historyStatus func(ctx context.Context, caller order.Caller, id int64) (order.HistoryStatus, error)
+	writeHistory  func(ctx context.Context, caller order.Caller, key string, e order.HistoryEntry) (order.HistoryEntry, bool, error)
+	historyCounts func(ctx context.Context, caller order.Caller) (order.HistoryCounts, error)
+	audits        func(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error)
+	findings      func(ctx context.Context, caller order.Caller, f order.FindingFilter) ([]order.Finding, error)
+	report        func(ctx context.Context, caller order.Caller) (order.SyncReport, error)
+	syncNow       func(ctx context.Context, caller order.Caller, wish order.SyncWish) (int, order.SyncStatus, error)
+	act           func(context.Context, order.Caller, string, order.Action) (order.Placement, error)
+	products      func(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Product, order.SyncStatus, error)
+	list          func(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Customer, order.SyncStatus, error)
+	create        func(ctx context.Context, caller order.Caller, c order.CustomerRef) (order.Customer, bool, error)
 }
 
 func (s *fakeService) Place(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error) {
@@ -277,12 +281,26 @@ func (s *fakeService) Order(ctx context.Context, caller order.Caller, id int64) 
 	return s.order(ctx, caller, id)
 }
 
-func (s *fakeService) History(ctx context.Context, caller order.Caller, id int64) ([]order.HistoryEntry, error) {
-	return s.history(ctx, caller, id)
+func (s *fakeService) History(ctx context.Context, caller order.Caller, id int64, f order.HistoryFilter) ([]order.HistoryEntry, error) {
+	return s.history(ctx, caller, id, f)
 }
 
-func (s *fakeService) Confirm(ctx context.Context, caller order.Caller, id int64) (order.Order, error) {
-	return s.confirm(ctx, caller, id)
+func (s *fakeService) HistoryStatus(ctx context.Context, caller order.Caller, id int64) (order.HistoryStatus, error) {
+	return s.historyStatus(ctx, caller, id)
+}
+
+func (s *fakeService) WriteHistory(
+	ctx context.Context, caller order.Caller, key string, e order.HistoryEntry,
+) (order.HistoryEntry, bool, error) {
+	return s.writeHistory(ctx, caller, key, e)
+}
+
+func (s *fakeService) HistoryCounts(ctx context.Context, caller order.Caller) (order.HistoryCounts, error) {
+	return s.historyCounts(ctx, caller)
+}
+
+func (s *fakeService) Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error) {
+	return s.act(ctx, caller, key, action)
 }
 
 func (s *fakeService) Products(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Product, order.SyncStatus, error) {
@@ -331,6 +349,7 @@ func newFakeKeys() *fakeKeys {
 	add(portalSecret, order.APIKey{ID: 2, TenantID: 1, Name: "shop-portal", Role: order.RolePortal, Source: "portal"})
 	add(operatorSecret, order.APIKey{ID: 3, TenantID: 1, Name: "ops", Role: order.RoleOperator, Source: "manual"})
 	add(revokedSecret, order.APIKey{ID: 4, TenantID: 1, Name: "old", Role: order.RolePortal, Source: "portal", RevokedAt: start})
+	add(moduleSecret, order.APIKey{ID: 6, TenantID: 1, Name: "scanner", Role: order.RoleModule, Module: "warehouse"})
 	add(strangerSecret, order.APIKey{ID: 5, TenantID: 2, Name: "elsewhere", Role: order.RolePortal, Source: "portal"})
 	return k
 }

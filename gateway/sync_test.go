@@ -71,7 +71,8 @@ func TestDocumentsAndEditsOfAnOrder(t *testing.T) {
 	b.service.order = func(context.Context, order.Caller, int64) (order.Order, order.OrderSync, error) {
 		o := cabinet()
 		o.Lines[0].Delivered, o.Lines[0].Invoiced = d("1"), d("2")
-		o.Deliveries = []order.Delivery{{ID: 3, Number: "WH/OUT/3", State: order.Delivered, Tracking: "T1", DoneAt: start.Add(time.Hour)}}
+		o.Status, o.Fulfilment, o.Payment = order.Shipped, order.FulfilmentPartial, order.PaymentPaid
+		o.Deliveries = []order.Delivery{{ID: 3, Number: "WH/OUT/3", State: order.DocumentDelivered, Kind: order.DeliveryReturn, Tracking: "T1", DoneAt: start.Add(time.Hour)}}
 		o.Invoices = []order.Invoice{{ID: 9, State: order.Open, Payment: "not_paid", Currency: "EUR", AmountTotal: d("48.16"), AmountDue: d("48.16")}}
 		price := d("7")
 		o.Edits = &order.Edits{
@@ -88,8 +89,9 @@ func TestDocumentsAndEditsOfAnOrder(t *testing.T) {
 	require.Equal(t, map[string]any{"state": "drifted", "synced_at": nil, "reason": "It differs."}, got["sync"])
 	line := got["lines"].([]any)[0].(map[string]any)
 	require.Equal(t, []any{"1", "2"}, []any{line["quantity_delivered"], line["quantity_invoiced"]})
-	require.Equal(t, []any{map[string]any{"id": 3.0, "number": "WH/OUT/3", "state": "delivered", "return": false, "backorder_of": nil,
-		"carrier": nil, "tracking": "T1", "scheduled_at": nil, "done_at": "2026-11-21T10:30:00Z"}}, got["deliveries"])
+	require.Equal(t, []any{map[string]any{"id": 3.0, "number": "WH/OUT/3", "state": "delivered", "return": true, "backorder_of": nil,
+		"carrier": nil, "tracking": "T1", "scheduled_at": nil, "done_at": "2026-11-21T10:30:00Z", "kind": "return"}}, got["deliveries"])
+	require.Equal(t, []any{"shipped", "partial", "paid"}, []any{got["status"], got["fulfilment"], got["payment"]})
 	require.Equal(t, []any{map[string]any{"id": 9.0, "number": nil, "state": "open", "credit_note": false, "payment": "not_paid",
 		"currency": "EUR", "amount_total": "48.16", "amount_due": "48.16", "issued_on": nil, "due_on": nil}}, got["invoices"])
 	require.Equal(t, map[string]any{

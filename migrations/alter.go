@@ -22,6 +22,9 @@ const (
 	listingsStep  int64 = 20
 	companiesStep int64 = 21
 	termsStep     int64 = 22
+	entriesStep   int64 = 23
+	standingStep  int64 = 24
+	actionsStep   int64 = 25
 )
 
 var goStepNames = map[int64]string{
@@ -34,6 +37,9 @@ var goStepNames = map[int64]string{
 	listingsStep:  "order_listings",
 	companiesStep: "order_companies",
 	termsStep:     "order_terms",
+	entriesStep:   "history_entries",
+	standingStep:  "order_standing",
+	actionsStep:   "intent_actions",
 }
 
 // alteration brings a table that exists to its final shape.
@@ -56,11 +62,14 @@ var (
 		alter: "mysql/alter/order_history.sql"}
 	alterIntents = alteration{table: "intents", column: "customer", alter: "mysql/alter/intents.sql",
 		after: "mysql/alter/intents_after.sql"}
+	alterActions   = alteration{table: "intents", column: "busy_order_id", alter: "mysql/alter/intent_actions.sql"}
 	alterDocuments = alteration{table: "orders", column: "documents", alter: "mysql/alter/order_documents.sql"}
 	alterDone      = alteration{table: "order_lines", column: "delivered", alter: "mysql/alter/order_lines_done.sql"}
 	alterListings  = alteration{table: "orders", index: "idx_orders_source", alter: "mysql/alter/order_listings.sql"}
 	alterCompanies = alteration{table: "orders", column: "erp_company_id", alter: "mysql/alter/order_companies.sql"}
 	indexCompanies = alteration{table: "orders", index: "idx_orders_company", alter: "mysql/alter/order_companies_index.sql"}
+	alterKeys      = alteration{table: "api_keys", column: "module", alter: "mysql/alter/api_keys_module.sql"}
+	alterStanding  = alteration{table: "orders", column: "erp_state", alter: "mysql/alter/order_standing.sql"}
 	dropContacts   = alteration{table: "customers", dropped: "idx_customers_company", alter: "mysql/alter/order_companies_contacts.sql"}
 )
 
@@ -76,6 +85,19 @@ func goSteps(dialect Dialect) []*goose.Migration {
 			goStepInTx(listingsStep, alterOnSQLite(alterListings, "sqlite/alter/order_listings.sql")),
 			goStepInTx(companiesStep, alterOnSQLite(indexCompanies, "sqlite/alter/order_companies.sql")),
 			goStepInTx(termsStep, func(ctx context.Context, tx *sql.Tx) error { return addOrderTerms(ctx, tx, SQLite, allIn(tx)) }),
+			goStepInTx(entriesStep, func(ctx context.Context, tx *sql.Tx) error {
+				if err := alterOnSQLite(alterKeys, "sqlite/alter/api_keys_module.sql")(ctx, tx); err != nil {
+					return err
+				}
+				return addHistories(ctx, tx, SQLite, allIn(tx))
+			}),
+			goStepInTx(standingStep, func(ctx context.Context, tx *sql.Tx) error {
+				if err := alterOnSQLite(alterStanding, "sqlite/alter/order_standing.sql")(ctx, tx); err != nil {
+					return err
+				}
+				return deriveStandings(ctx, SQLite, allIn(tx))
+			}),
+			goStepInTx(actionsStep, alterOnSQLite(alterActions, "sqlite/alter/intent_actions.sql")),
 		}
 	}
 	return []*goose.Migration{
@@ -96,6 +118,19 @@ func goSteps(dialect Dialect) []*goose.Migration {
 		goStep(listingsStep, alterListings.apply),
 		goStep(companiesStep, nameCompanies),
 		goStep(termsStep, func(ctx context.Context, db *sql.DB) error { return addOrderTerms(ctx, db, MySQL, transactions(db)) }),
+		goStep(entriesStep, func(ctx context.Context, db *sql.DB) error {
+			if err := alterKeys.apply(ctx, db); err != nil {
+				return err
+			}
+			return addHistories(ctx, db, MySQL, transactions(db))
+		}),
+		goStep(standingStep, func(ctx context.Context, db *sql.DB) error {
+			if err := alterStanding.apply(ctx, db); err != nil {
+				return err
+			}
+			return deriveStandings(ctx, MySQL, transactions(db))
+		}),
+		goStep(actionsStep, alterActions.apply),
 	}
 }
 

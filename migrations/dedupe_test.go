@@ -142,10 +142,11 @@ func TestALegacyDatabaseMigrates(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "S1", got.Number)
 		require.EqualValues(t, 1, count(t, s.DB(), "SELECT id FROM orders WHERE erp_order_id = 100 AND tenant_id = 1"))
-		history, err := s.History(t.Context(), 1, 100)
+		history, err := s.History(t.Context(), 1, 100, order.HistoryFilter{})
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, len(history), 3)
-		require.EqualValues(t, "sale", history[0].To, "the earlier system's history stays")
+		require.Equal(t, "order:sale", history[0].Code, "the earlier system's history stays")
+		require.Equal(t, "seen", history[0].Detail)
 
 		orphans, err := s.Orphans(t.Context(), 1, 0, 0)
 		require.NoError(t, err)

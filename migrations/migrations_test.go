@@ -16,7 +16,7 @@ import (
 	"ordergate/test/env"
 )
 
-const steps = 22
+const steps = 25
 
 func open(t *testing.T, dsn string) *store.Store {
 	t.Helper()
@@ -42,7 +42,10 @@ func TestUpAppliesEveryStepOnceAndTellsOfIt(t *testing.T) {
 		require.Equal(t, "intents_queue", told[14].Name)
 		require.Equal(t, "order_listings", told[19].Name)
 		require.Equal(t, "order_companies", told[20].Name)
-		require.Equal(t, "order_terms", told[steps-1].Name)
+		require.Equal(t, "order_terms", told[21].Name)
+		require.Equal(t, "history_entries", told[22].Name)
+		require.Equal(t, "order_standing", told[23].Name)
+		require.Equal(t, "intent_actions", told[steps-1].Name)
 
 		told = nil
 		require.NoError(t, migrations.Up(t.Context(), s.DB(), s.Dialect(), func(a migrations.Applied) { told = append(told, a) }))

@@ -4,8 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 )
+
+// readXMLRPC reads an answer of XML-RPC.
+func readXMLRPC(resp *http.Response, l limits) (any, error) {
+	if err := checkStatus(resp.StatusCode); err != nil {
+		return nil, err
+	}
+	if !isOfType(resp, "text/xml", "application/xml") {
+		return nil, wrongType(resp, "XML")
+	}
+	return decodeAnswer(resp.Body, l.bytes, l.depth)
+}
 
 // decodeAnswer reads one answer from its body, to the end: at most maxBytes, and elements nested at most maxDepth deep. It
 // returns the value, or a *fault, or an *Error with reason BadAnswer, or a *brokenBody if the body could not be read.
@@ -68,15 +80,4 @@ func (r *xmlReader) methodResponse() (value any, isFault bool, err error) {
 		return nil, false, err
 	}
 	return value, isFault, r.nothingElse()
-}
-
-// nothingElse holds that the document is over.
-func (r *xmlReader) nothingElse() error {
-	if r.space() {
-		return fmt.Errorf("more after the answer: %.40q", r.window[r.at:min(r.at+40, r.end)])
-	}
-	if r.stopped != io.EOF {
-		return r.stopped
-	}
-	return nil
 }

@@ -14,13 +14,16 @@ import (
 	"ordergate/odoo"
 )
 
-// scripted is a transport under the false clock of synctest. It answers logins, and everything else by object.
+// scripted is a transport under the false clock of synctest. It answers logins over XML-RPC, and everything else by object.
 type scripted struct {
 	object func(*http.Request) (*http.Response, error)
 	calls  int // of object
 }
 
 func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, "/json/") {
+		return answersStatus(404)(r)
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,13 +20,14 @@ type Config struct {
 	URL      string // "https://erp.example.com", with a path if Odoo lives below one
 	Database string
 	User     string
-	Password string // or an API key, which Odoo takes in its place
-	Tenant   string // the constant label of the metrics, so that several clients can share a registerer
+	Password string   // or an API key, which JSON-2 requires and XML-RPC takes in its place
+	Protocol Protocol // Auto if empty
+	Tenant   string   // the constant label of the metrics, so that several clients can share a registerer
 
 	CallTimeout    time.Duration // the deadline of every call, unless the caller's is earlier; 20 s
 	MaxConnections int           // calls in flight at once; further ones wait for their turn; 8
 	MaxAnswerBytes int64         // of one answer, once unfolded; 64 MiB
-	MaxAnswerDepth int           // of nested XML elements in one answer; 64
+	MaxAnswerDepth int           // of nested XML elements, or JSON lists and objects, in one answer; 64
 	Breaker        BreakerConfig
 
 	Registerer prometheus.Registerer // where the metrics go; nil: nowhere
@@ -47,6 +49,7 @@ type Client struct {
 	database    string
 	user        string
 	password    string
+	protocol    Protocol
 	callTimeout time.Duration
 
 	wire       *wire
@@ -59,6 +62,8 @@ type Client struct {
 	currencies smallTable[currency]
 	units      smallTable[unit]
 	documents  documentCache
+	locations  locationCache
+	tags       tagCache
 	country    countryCache
 	decimals   precisionCache
 }
@@ -76,6 +81,9 @@ func New(cfg Config) (*Client, error) {
 			return nil, fmt.Errorf("odoo: Config.%s is empty", required.name)
 		}
 	}
+	if !slices.Contains([]Protocol{"", Auto, XMLRPC, JSON2}, cfg.Protocol) {
+		return nil, fmt.Errorf("odoo: Config.Protocol is %q, and must be auto, xmlrpc or json2", cfg.Protocol)
+	}
 	if cfg.CallTimeout < 0 || cfg.MaxConnections < 0 || cfg.MaxAnswerBytes < 0 || cfg.MaxAnswerDepth < 0 {
 		return nil, errors.New("odoo: Config holds a negative limit")
 	}
@@ -84,6 +92,7 @@ func New(cfg Config) (*Client, error) {
 		database:    cfg.Database,
 		user:        cfg.User,
 		password:    cfg.Password,
+		protocol:    cfg.Protocol,
 		callTimeout: cfg.CallTimeout,
 		wire:        newWire(base, cfg),
 		log:         cfg.Logger.With("tenant", cfg.Tenant),
@@ -99,6 +108,9 @@ func New(cfg Config) (*Client, error) {
 }
 
 func withDefaults(cfg Config) Config {
+	if cfg.Protocol == "" {
+		cfg.Protocol = Auto
+	}
 	if cfg.CallTimeout == 0 {
 		cfg.CallTimeout = defaultCallTimeout
 	}
@@ -184,8 +196,11 @@ func (c *Client) executeInSession(ctx context.Context, model, method string, arg
 		if err != nil {
 			return answer{}, err
 		}
-		a, err := c.exchange(ctx, c.breaker.do, "/xmlrpc/2/object", "execute_kw",
-			c.database, s.uid, c.password, model, method, args, kwargs)
+		m, err := c.call(s, model, method, args, kwargs)
+		if err != nil {
+			return answer{}, err
+		}
+		a, err := c.exchange(ctx, c.breaker.do, m)
 		err = faultToError(err)
 		if renewsSession(err) {
 			c.login.forget(s)
@@ -196,19 +211,23 @@ func (c *Client) executeInSession(ctx context.Context, model, method string, arg
 	}
 }
 
-// exchange makes one XML-RPC call. through is how it passes the circuit breaker. Its error is an *Error or a *fault. The
-// connection is waited for outside of the breaker: whoever waits must not be taken for the one call that tries Odoo again.
-func (c *Client) exchange(ctx context.Context, through func(func() (answer, error)) (answer, error), path, method string, args ...any) (answer, error) {
-	body, err := encodeCall(method, args)
-	if err != nil {
-		return answer{}, err
+// call writes a call in the protocol of the session.
+func (c *Client) call(s *session, model, method string, args []any, kwargs map[string]any) (message, error) {
+	if s.protocol == JSON2 {
+		return c.json2Call(model, method, args, kwargs)
 	}
+	return xmlrpcCall("/xmlrpc/2/object", "execute_kw", c.database, s.uid, c.password, model, method, args, kwargs)
+}
+
+// exchange makes one call. through is how it passes the circuit breaker. Its error is an *Error or a *fault. The connection
+// is waited for outside of the breaker: whoever waits must not be taken for the one call that tries Odoo again.
+func (c *Client) exchange(ctx context.Context, through func(func() (answer, error)) (answer, error), m message) (answer, error) {
 	release, err := c.wire.acquire(ctx)
 	if err != nil {
 		return answer{}, err
 	}
 	defer release()
-	return through(func() (answer, error) { return c.wire.post(ctx, path, body, c.patience()) })
+	return through(func() (answer, error) { return c.wire.send(ctx, m, c.patience()) })
 }
 
 // patience is how long a call must have had before its timeout speaks against Odoo. A caller with a tight budget that

@@ -1,5 +1,5 @@
 // Package odoo is the ERP client: sale orders, products and partners of an Odoo 14 to 19+, in Odoo's own terms, over
-// XML-RPC. It knows nothing of databases or of HTTP callers.
+// XML-RPC or, from 19 on and with an API key, JSON-2. It knows nothing of databases or of HTTP callers.
 //
 //	client, err := odoo.New(odoo.Config{
 //		URL: "https://erp.example.com", Database: "shop", User: "gateway", Password: password,
@@ -13,8 +13,8 @@
 //		Lines: []odoo.NewLine{{ExternalID: "t1_portal_5f2c_1", ProductID: 38, Quantity: two}},
 //	}})
 //
-// New touches no network. The first call finds out the version and logs in; the client does both again by itself after
-// Odoo refused the login or went away, for it may come back with another password or as a newer version.
+// New touches no network. The first call finds out the version and the protocol, and logs in; the client does so again by
+// itself after Odoo refused the login or went away, for it may come back with another password or as a newer version.
 //
 // # What is certain after a failure
 //
@@ -52,5 +52,5 @@
 // Money and quantities are exact decimals, made of the shortest spelling of Odoo's floats, and rounded to six decimals.
 // Times are UTC; Odoo gives them in whole seconds, and write_date is the start of the transaction that wrote. Notes are
 // plain text, whatever the version of Odoo makes of them. Texts that XML cannot carry unchanged are refused, never sent
-// altered; what Odoo answers is read without the characters that XML does not know.
+// altered; what Odoo answers is read without the characters that XML does not know. All of this over either protocol.
 package odoo

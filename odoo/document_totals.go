@@ -9,33 +9,43 @@ import (
 )
 
 // Orders of these states are read with their documents.
-var withDocuments = []any{"sale", "done", "cancel"}
+var documentedStates = []any{"sale", "done", "cancel"}
 
-// documentQuery selects the documents of a slice that orders are read with, by the path from a document to its order; false
-// where Odoo has none or the user may not read them.
-func (c *Client) documentQuery(ctx context.Context, of order.DocumentSlice) (model string, d domain, some bool, err error) {
-	models, err := c.documentModels(ctx)
-	if err != nil {
-		return "", nil, false, err
+// ofKind reports whether orders have documents of this kind that the user may read.
+func (m documentModels) ofKind(kind order.DocumentKind) bool {
+	if kind == order.Invoices {
+		return m.invoices
 	}
-	model, some = "stock.picking", models.deliveries
-	path, d := "sale_id", domain{}
+	return m.deliveries
+}
+
+// documentQuery selects the documents of a slice that orders are read with, by the path from a document to its order.
+func documentQuery(of order.DocumentSlice) (model string, d domain) {
+	model, path, d := "stock.picking", "sale_id", domain{}
 	if of.Kind == order.Invoices {
-		model, some = "account.move", models.invoices
-		path, d = "line_ids.sale_line_ids.order_id", domain{condition("move_type", "in", []any{"out_invoice", "out_refund"})}
+		model, path = "account.move", "line_ids.sale_line_ids.order_id"
+		d = domain{condition("move_type", "in", []any{"out_invoice", "out_refund"})}
 	}
-	d = append(d, condition(path+".state", "in", withDocuments))
+	d = append(d, condition(path+".state", "in", documentedStates))
 	d = append(d, sliceDomain(order.Slice{FirstID: of.FirstID, LastID: of.LastID}, "id", "")...)
-	return model, append(d, sliceDomain(order.Slice{CreatedFrom: of.CreatedFrom}, "", path+".create_date")...), some, nil
+	return model, append(d, sliceDomain(order.Slice{CreatedFrom: of.CreatedFrom}, "", path+".create_date")...)
 }
 
 // DocumentTotals counts the documents of a slice by state, and sums up their ids and those of the orders of deliveries; an
-// invoice, which may have several orders, counts once.
-func (c *Client) DocumentTotals(ctx context.Context, of order.DocumentSlice) ([]order.Totals, error) {
-	model, d, some, err := c.documentQuery(ctx, of)
-	if err != nil || !some {
-		return nil, err
-	}
+// invoice, which may have several orders, counts once. There are none where Odoo has none or the user may not read them.
+func (c *Client) DocumentTotals(ctx context.Context, of order.DocumentSlice) (totals []order.Totals, err error) {
+	err = c.withDocuments(ctx, func(models documentModels) (err error) {
+		totals = nil
+		if models.ofKind(of.Kind) {
+			totals, err = c.documentTotals(ctx, of)
+		}
+		return err
+	})
+	return totals, err
+}
+
+func (c *Client) documentTotals(ctx context.Context, of order.DocumentSlice) ([]order.Totals, error) {
+	model, d := documentQuery(of)
 	s, err := c.sessionFor(ctx, model+".read_group")
 	if err != nil {
 		return nil, err
@@ -63,11 +73,19 @@ func (c *Client) DocumentTotals(ctx context.Context, of order.DocumentSlice) ([]
 }
 
 // Documents lists the documents of a slice with their orders: an invoice of several orders comes once for each.
-func (c *Client) Documents(ctx context.Context, of order.DocumentSlice) ([]order.Document, error) {
-	model, d, some, err := c.documentQuery(ctx, of)
-	if err != nil || !some {
-		return nil, err
-	}
+func (c *Client) Documents(ctx context.Context, of order.DocumentSlice) (documents []order.Document, err error) {
+	err = c.withDocuments(ctx, func(models documentModels) (err error) {
+		documents = nil
+		if models.ofKind(of.Kind) {
+			documents, err = c.documentsOf(ctx, of)
+		}
+		return err
+	})
+	return documents, err
+}
+
+func (c *Client) documentsOf(ctx context.Context, of order.DocumentSlice) ([]order.Document, error) {
+	model, d := documentQuery(of)
 	fields := []string{"state"}
 	if of.Kind == order.Deliveries {
 		fields = append(fields, "sale_id")
@@ -89,7 +107,7 @@ func (c *Client) Documents(ctx context.Context, of order.DocumentSlice) ([]order
 		return found, err
 	}
 	orders, err := c.search(ctx, "sale.order", append(idsIn("invoice_ids", slices.Sorted(maps.Keys(byID))),
-		condition("state", "in", withDocuments)), 0)
+		condition("state", "in", documentedStates)), 0)
 	if err != nil || len(orders) == 0 {
 		return nil, err
 	}

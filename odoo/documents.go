@@ -15,6 +15,7 @@ import (
 // documentModels are the models of documents that an Odoo has and that the gateway's user may read: they come with other
 // applications, or not at all.
 type documentModels struct {
+	stock      bool // orders can have deliveries, whoever may read them
 	deliveries bool
 	carriers   bool // of deliveries
 	invoices   bool
@@ -69,7 +70,7 @@ func (c *Client) documentModels(ctx context.Context) (documentModels, error) {
 	if err != nil {
 		return documentModels{}, err
 	}
-	models = documentModels{deliveries: ofOrders["picking_ids"], invoices: ofOrders["invoice_ids"]}
+	models = documentModels{stock: ofOrders["picking_ids"], deliveries: ofOrders["picking_ids"], invoices: ofOrders["invoice_ids"]}
 	if models.deliveries {
 		if models.deliveries, err = c.mayRead(ctx, s.dialect, "stock.picking"); err != nil {
 			return documentModels{}, err
@@ -124,11 +125,11 @@ func (c *Client) mayRead(ctx context.Context, d dialect, model string) (bool, er
 
 // addDocuments fills in the deliveries and invoices of those orders that can have some: what was never confirmed has none,
 // and that is most of what is read right after it was placed.
-func (c *Client) addDocuments(ctx context.Context, snapshots []order.Snapshot) error {
-	byID := map[int64]*order.Snapshot{}
-	for i := range snapshots {
-		if s := snapshots[i].Status; s != order.Draft && s != order.Sent {
-			byID[snapshots[i].ID] = &snapshots[i]
+func (c *Client) addDocuments(ctx context.Context, reads []orderRead) error {
+	byID := map[int64]*orderRead{}
+	for i := range reads {
+		if reads[i].isDocumented() {
+			byID[reads[i].ID] = &reads[i]
 		}
 	}
 	if len(byID) == 0 {
@@ -137,7 +138,7 @@ func (c *Client) addDocuments(ctx context.Context, snapshots []order.Snapshot) e
 	ids := slices.Sorted(maps.Keys(byID))
 	return c.withDocuments(ctx, func(models documentModels) error {
 		for _, s := range byID {
-			s.Deliveries, s.Invoices, s.DocumentsWriteDate = nil, nil, time.Time{}
+			s.Deliveries, s.Invoices, s.DocumentsWriteDate, s.stock = nil, nil, time.Time{}, models.stock
 		}
 		if models.deliveries {
 			if err := c.addDeliveries(ctx, models, ids, byID); err != nil {
@@ -151,8 +152,14 @@ func (c *Client) addDocuments(ctx context.Context, snapshots []order.Snapshot) e
 	})
 }
 
-func (c *Client) addDeliveries(ctx context.Context, models documentModels, ids []int64, byID map[int64]*order.Snapshot) error {
-	fields := []string{"name", "state", "sale_id", "picking_type_code", "scheduled_date", "date_done", "backorder_id", "write_date"}
+// isDocumented reports whether the order is read with its documents.
+func (r *orderRead) isDocumented() bool {
+	return slices.Contains(documentedStates, any(string(r.State)))
+}
+
+func (c *Client) addDeliveries(ctx context.Context, models documentModels, ids []int64, byID map[int64]*orderRead) error {
+	fields := []string{"name", "state", "sale_id", "picking_type_code", "location_id", "location_dest_id", "scheduled_date", "date_done",
+		"backorder_id", "write_date"}
 	if models.carriers {
 		fields = append(fields, "carrier_id", "carrier_tracking_ref")
 	}
@@ -160,11 +167,20 @@ func (c *Client) addDeliveries(ctx context.Context, models documentModels, ids [
 	if err != nil {
 		return err
 	}
+	var places []int64
+	for i := range list {
+		places = append(places, list[i].refID("location_id"), list[i].refID("location_dest_id"))
+	}
+	usage, err := c.locationUsages(ctx, places)
+	if err != nil {
+		return err
+	}
 	for i := range list {
 		r := &list[i]
 		d := order.Delivery{
 			ID: r.id(), Number: r.text("name"), State: deliveryState(r.text("state")), BackorderOf: r.refID("backorder_id"),
-			Return: r.text("picking_type_code") == "incoming", ScheduledAt: r.moment("scheduled_date"), DoneAt: r.moment("date_done"),
+			Kind:        deliveryKind(r.text("picking_type_code"), usage[r.refID("location_id")], usage[r.refID("location_dest_id")]),
+			ScheduledAt: r.moment("scheduled_date"), DoneAt: r.moment("date_done"),
 		}
 		if models.carriers {
 			d.Carrier, d.Tracking = r.refName("carrier_id"), r.text("carrier_tracking_ref")
@@ -182,14 +198,33 @@ func deliveryState(state string) order.DocumentState {
 	case "assigned":
 		return order.Ready
 	case "done":
-		return order.Delivered
+		return order.DocumentDelivered
 	case "cancel":
 		return order.DocumentCancelled
 	}
 	return order.Waiting // draft, waiting, confirmed
 }
 
-func (c *Client) addInvoices(ctx context.Context, ids []int64, byID map[int64]*order.Snapshot) error {
+// deliveryKind goes by the usages of the places where a transfer begins and ends: its type does not tell a return from what a
+// supplier sends, or, on Odoo 14, from what that sends straight to the customer. Between companies the type decides.
+func deliveryKind(code, from, to string) order.DeliveryKind {
+	const customer, supplier = "customer", "supplier"
+	switch {
+	case from == customer:
+		return order.DeliveryReturn
+	case to == customer:
+		return order.DeliveryOutgoing
+	case from == supplier, to == supplier:
+		return order.DeliveryReceipt
+	case code == "outgoing":
+		return order.DeliveryOutgoing
+	case code == "incoming":
+		return order.DeliveryReturn
+	}
+	return order.DeliveryStep
+}
+
+func (c *Client) addInvoices(ctx context.Context, ids []int64, byID map[int64]*orderRead) error {
 	of, err := c.invoicesOf(ctx, ids)
 	if err != nil {
 		return err

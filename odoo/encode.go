@@ -2,10 +2,21 @@ package odoo
 
 import (
 	"fmt"
+	"net/http"
 	"unicode/utf8"
 
 	"github.com/kolo/xmlrpc"
 )
+
+// xmlrpcCall is a call of XML-RPC.
+func xmlrpcCall(path, method string, args ...any) (message, error) {
+	body, err := encodeCall(method, args)
+	if err != nil {
+		return message{}, err
+	}
+	return message{method: http.MethodPost, path: path, body: body, read: readXMLRPC,
+		header: http.Header{"Content-Type": {"text/xml; charset=utf-8"}}}, nil
+}
 
 // encodeCall writes a call. Texts that XML cannot carry are refused: the codec would replace such characters in silence.
 func encodeCall(method string, args []any) ([]byte, error) {

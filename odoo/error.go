@@ -1,6 +1,9 @@
 package odoo
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Outcome says what is certain about a call that failed. It is the question that matters after a write.
 type Outcome int
@@ -20,16 +23,16 @@ type Reason string
 // The reasons.
 const (
 	BusinessRule   Reason = "business_rule"   // Odoo's own word about the content: shown to people
-	LoginRefused   Reason = "login_refused"   // wrong user, password or database name
+	LoginRefused   Reason = "login_refused"   // wrong user, password, API key or database name
 	AccessRights   Reason = "access_rights"   // the user lacks a permission in Odoo
 	Serialization  Reason = "serialization"   // lost against a concurrent transaction; repeating helps
 	BreakerOpen    Reason = "breaker_open"    // the circuit breaker let nothing through
 	Unreachable    Reason = "unreachable"     // no connection: refused, no route, no such host
 	Timeout        Reason = "timeout"         // no answer in time
 	ConnectionLost Reason = "connection_lost" // the connection ended before the answer did
-	ServerError    Reason = "server_error"    // HTTP 5xx, or fault 1: an error inside Odoo
-	BadAnswer      Reason = "bad_answer"      // not XML-RPC, too large, too deep, or not what the method returns
-	Misconfigured  Reason = "misconfigured"   // HTTP 4xx: the address is not an Odoo
+	ServerError    Reason = "server_error"    // HTTP 5xx, fault 1, or JSON-2's own 500: an error inside Odoo
+	BadAnswer      Reason = "bad_answer"      // neither XML-RPC nor JSON-2, too large, too deep, or not what the method returns
+	Misconfigured  Reason = "misconfigured"   // HTTP 4xx: the address is not an Odoo, or the call not one that it knows
 	TooLarge       Reason = "too_large"       // HTTP 413: a proxy takes no calls of this size
 	Cancelled      Reason = "cancelled"       // the caller's context was cancelled
 )
@@ -54,3 +57,15 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
+
+// Begun turns the failure of a later one of several calls into that of all of them: what the earlier ones did stands, so that
+// NotSent would say too little.
+func Begun(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Outcome != NotSent {
+		return err
+	}
+	begun := *e
+	begun.Outcome = Unknown
+	return &begun
+}

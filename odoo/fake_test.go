@@ -3,6 +3,7 @@ package odoo_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,12 +27,16 @@ type fakeOdoo struct {
 	*httptest.Server
 	major int64 // of the version it claims
 
-	mu        sync.Mutex
-	onVersion http.HandlerFunc // nil: major
-	onLogin   http.HandlerFunc // nil: user 7
-	onObject  http.HandlerFunc
-	calls     []string // "version", "authenticate", "sale.order.load"
-	bodies    []string
+	mu                               sync.Mutex
+	onVersion                        http.HandlerFunc // nil: major
+	onLogin                          http.HandlerFunc // nil: user 7
+	onObject                         http.HandlerFunc
+	onJSON                           http.HandlerFunc // what JSON-2 answers to all but logins; nil: there is no JSON-2
+	onVersionJSON, onKey, onKeyOwner http.HandlerFunc // nil: major, user 7, "gateway"
+	calls                            []string         // "version", "authenticate", "sale.order.load"; over JSON-2 "json:sale.order.load"
+	bodies                           []string
+	headers                          http.Header // of the last call over JSON-2
+	date                             time.Time   // of all answers; zero: now
 }
 
 func newFakeOdoo(t *testing.T, onObject http.HandlerFunc) *fakeOdoo {
@@ -48,6 +53,13 @@ var (
 )
 
 func (f *fakeOdoo) serve(w http.ResponseWriter, r *http.Request) {
+	if !f.date.IsZero() {
+		w.Header().Set("Date", f.date.Format(http.TimeFormat))
+	}
+	if strings.HasPrefix(r.URL.Path, "/json/") {
+		f.serveJSON(w, r)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -69,6 +81,57 @@ func (f *fakeOdoo) serve(w http.ResponseWriter, r *http.Request) {
 	f.bodies = append(f.bodies, string(body))
 	f.mu.Unlock()
 	handler(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, string(body))))
+}
+
+// serveJSON is serve for JSON-2.
+func (f *fakeOdoo) serveJSON(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	name := strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/json/"), "2/"), "/", ".")
+	f.mu.Lock()
+	handler := f.onJSON
+	if f.onJSON != nil {
+		for login, is := range map[string]struct{ set, otherwise http.HandlerFunc }{
+			"version":               {f.onVersionJSON, jsonAnswer(200, fmt.Sprintf(`{"version_info": [%d, 0, 0, "final", 0, ""], "version": "%[1]d.0"}`, f.major))},
+			"res.users.context_get": {f.onKey, jsonAnswer(200, `{"lang": "en_US", "tz": false, "uid": 7}`)},
+			"res.users.read":        {f.onKeyOwner, jsonAnswer(200, `[{"id": 7, "login": "gateway"}]`)},
+		} {
+			if login == name {
+				handler = is.otherwise
+				if is.set != nil {
+					handler = is.set
+				}
+			}
+		}
+	} else {
+		handler = http.NotFound
+	}
+	f.calls = append(f.calls, "json:"+name)
+	f.bodies = append(f.bodies, string(body))
+	f.headers = r.Header
+	f.mu.Unlock()
+	handler(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, string(body))))
+}
+
+// jsonAnswer answers over JSON-2.
+func jsonAnswer(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// jsonError answers as Odoo does over JSON-2 when a call fails. The arguments begin with the message.
+func jsonError(status int, exception, message string) http.HandlerFunc {
+	body, err := json.Marshal(map[string]any{"name": exception, "message": message, "arguments": []any{message}, "context": map[string]any{},
+		"debug": "Traceback (most recent call last):\n  File \"/odoo/http.py\", line 1, in x\n" + exception + ": " + message + "\n"})
+	if err != nil {
+		panic(err)
+	}
+	return jsonAnswer(status, string(body))
 }
 
 type bodyKey struct{}

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// The codes of faults at /xmlrpc/2/.
+// The codes of faults at /xmlrpc/2/. The errors of JSON-2 are told in the same terms.
 const (
 	faultApplication  = 1 // an exception, with its traceback; what it had done may be committed
 	faultWarning      = 2 // Odoo refuses in words for people, and rolled back
@@ -23,14 +23,18 @@ const (
 
 // fault is Odoo's answer that a call failed.
 type fault struct {
-	code int64
-	text string
+	code      int64
+	text      string
+	exception string // its Python class, by JSON-2 alone
 }
 
 func (f *fault) Error() string {
 	text := f.text
 	if len(text) > maxCause {
 		text = "…" + strings.ToValidUTF8(text[len(text)-maxCause:], "")
+	}
+	if f.exception != "" {
+		return f.exception + ": " + text
 	}
 	return fmt.Sprintf("fault %d: %s", f.code, text)
 }
@@ -54,8 +58,8 @@ func (f *fault) withoutDatabase() bool {
 
 // faultToError turns a fault into an *Error; other errors are *Errors already.
 func faultToError(err error) error {
-	var f *fault
-	if !errors.As(err, &f) {
+	f, ok := err.(*fault)
+	if !ok {
 		return err
 	}
 	e := &Error{Outcome: Rejected, Row: -1, Cause: f}

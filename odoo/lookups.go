@@ -3,6 +3,7 @@ package odoo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -81,6 +82,55 @@ func (c *Client) unitOf(ctx context.Context, id int64) (unit, error) {
 		}
 		return byID, firstError("uom.uom.search_read", list)
 	})
+}
+
+// locationCache remembers the usages of stock locations: "internal", "customer", "supplier".
+type locationCache struct {
+	mu     sync.Mutex
+	usage  map[int64]string
+	readAt time.Time // of the oldest
+}
+
+// locationUsages returns the usages of locations by id; one that the user does not see has none. A warehouse may have a
+// location for each shelf, so that only those are read that transfers of orders begin or end at.
+func (c *Client) locationUsages(ctx context.Context, ids []int64) (map[int64]string, error) {
+	now := c.clock()
+	c.locations.mu.Lock()
+	known := c.locations.usage
+	readAt := c.locations.readAt
+	c.locations.mu.Unlock()
+	if age := now.Sub(readAt); age < 0 || age >= lookupAge {
+		known, readAt = nil, now
+	}
+	usage := maps.Clone(known)
+	if usage == nil {
+		usage = map[int64]string{}
+	}
+	var missing []int64
+	for _, id := range ids {
+		if _, there := usage[id]; !there {
+			usage[id] = ""
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return usage, nil
+	}
+	list, _, err := c.searchRead(ctx, query{model: "stock.location", domain: idsIn("id", missing), fields: []string{"usage"},
+		context: archivedToo})
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		usage[list[i].id()] = list[i].text("usage")
+	}
+	if err := firstError("stock.location.search_read", list); err != nil {
+		return nil, err
+	}
+	c.locations.mu.Lock()
+	defer c.locations.mu.Unlock()
+	c.locations.usage, c.locations.readAt = usage, readAt
+	return usage, nil
 }
 
 type countryCode struct{ country, state string }

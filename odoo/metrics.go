@@ -12,6 +12,7 @@ type metrics struct {
 	calls   *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
 	repeats *prometheus.CounterVec
+	keyEnd  *prometheus.GaugeVec // without labels, so that it can be absent
 }
 
 // calledMethods are all that this package calls. A method that is missing here is counted as "other".
@@ -27,6 +28,7 @@ var calledMethods = map[string]bool{
 	"res.country.search_read":         true,
 	"res.country.state.search_read":   true,
 	"decimal.precision.precision_get": true,
+	"res.users.apikeys.search_read":   true,
 }
 
 func newMetrics(registerer prometheus.Registerer, tenant string, b *breaker) (*metrics, error) {
@@ -45,6 +47,10 @@ func newMetrics(registerer prometheus.Registerer, tenant string, b *breaker) (*m
 			Name: "ordergate_odoo_repeats_total", ConstLabels: labels,
 			Help: "Calls that were, or for want of retry budget were not, repeated at once because their answer was lost.",
 		}, []string{"result"}),
+		keyEnd: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ordergate_odoo_key_expires_timestamp_seconds", ConstLabels: labels,
+			Help: "When the first API key of the gateway's user in Odoo ends; absent if it uses none, none ends, or Odoo does not show them.",
+		}, nil),
 	}
 	if registerer == nil {
 		return m, nil
@@ -53,7 +59,7 @@ func newMetrics(registerer prometheus.Registerer, tenant string, b *breaker) (*m
 		Name: "ordergate_odoo_breaker_open", ConstLabels: labels,
 		Help: "Circuit breaker of Odoo: 0 closed, 0.5 half-open, 1 open.",
 	}, func() float64 { return map[string]float64{"half-open": 0.5, "open": 1}[b.state()] })
-	for _, collector := range []prometheus.Collector{m.calls, m.seconds, m.repeats, open} {
+	for _, collector := range []prometheus.Collector{m.calls, m.seconds, m.repeats, m.keyEnd, open} {
 		if err := registerer.Register(collector); err != nil {
 			return nil, err
 		}

@@ -43,7 +43,13 @@ func (c *Client) PlaceOrders(ctx context.Context, orders []NewOrder) []Loaded {
 // A user who sells may not read external ids. So load is asked to create the order from nothing: it returns an
 // existing one, and otherwise misses the customer.
 func (c *Client) PlacedOrder(ctx context.Context, externalID string) (int64, error) {
-	b := c.newBatch("sale.order", 1)
+	return c.withExternalID(ctx, "sale.order", externalID, "partner_id")
+}
+
+// withExternalID returns the id of the record that has an external id, 0 if none has. required is a field without which none can
+// be created.
+func (c *Client) withExternalID(ctx context.Context, model, externalID, required string) (int64, error) {
+	b := c.newBatch(model, 1)
 	if !isExternalID(externalID) {
 		err := badExternalID("id", 0)
 		err.Method = b.method()
@@ -55,7 +61,7 @@ func (c *Client) PlacedOrder(ctx context.Context, externalID string) (int64, err
 	switch e := cmp.Or(end.err, end.refused[0]); {
 	case e == nil:
 		return end.ids[0], nil
-	case e.Outcome == Rejected && e.Reason == BusinessRule && e.Field == "partner_id":
+	case e.Outcome == Rejected && e.Reason == BusinessRule && e.Field == required:
 		return 0, nil
 	default:
 		return 0, e
@@ -187,31 +193,57 @@ func (c *Client) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, err
 	if err != nil {
 		return nil, err
 	}
-	snapshots, err := c.snapshots(ctx, s.dialect, found)
+	reads, err := c.orderReads(ctx, s.dialect, found)
 	if err != nil {
 		named(err, "sale.order.read")
 		return nil, err
 	}
-	slices.SortFunc(snapshots, func(a, b order.Snapshot) int { return cmp.Compare(a.ID, b.ID) })
-	if err := c.addDocuments(ctx, snapshots); err != nil {
+	slices.SortFunc(reads, func(a, b orderRead) int { return cmp.Compare(a.ID, b.ID) })
+	if err := c.addDocuments(ctx, reads); err != nil {
 		return nil, err
 	}
-	for i := range snapshots {
-		s := &snapshots[i]
+	tags, err := c.holdTagsAmong(ctx, reads)
+	if err != nil {
+		return nil, err
+	}
+	snapshots := make([]order.Snapshot, len(reads))
+	for i, r := range reads {
+		s := r.Snapshot
+		standing := r.facts(tags).Standing()
+		s.Status, s.Fulfilment, s.Payment = standing.Status, standing.Fulfilment, standing.Payment
 		s.UpdatedAt = latest(latest(s.WriteDate, s.LinesWriteDate), s.DocumentsWriteDate)
+		snapshots[i] = s
 	}
 	return snapshots, nil
 }
 
+// orderRead is an order on its way into a snapshot, with what only its standing derives from.
+type orderRead struct {
+	order.Snapshot
+	tags      []int64
+	delivered []string // how each line counts what was delivered
+	stock     bool     // the ERP has deliveries; without, people enter what was delivered
+}
+
+func (r *orderRead) facts(tags holdTags) order.Facts {
+	f := order.Facts{State: r.State, Deliveries: r.Deliveries, Invoices: r.Invoices, Lines: make([]order.LineFacts, len(r.Lines)),
+		OnHold: tags.hold != 0 && slices.Contains(r.tags, tags.hold), Approved: tags.approved != 0 && slices.Contains(r.tags, tags.approved)}
+	for i, l := range r.Lines {
+		goods := r.delivered[i] == "stock_move" || !r.stock && r.delivered[i] == "manual"
+		f.Lines[i] = order.LineFacts{Goods: goods, Quantity: l.Quantity, Delivered: l.Delivered, Invoiced: l.Invoiced}
+	}
+	return f
+}
+
 var orderFields = []string{
 	"name", "state", "partner_id", "client_order_ref", "note", "currency_id",
-	"amount_untaxed", "amount_tax", "amount_total", "date_order", "create_date", "write_date",
+	"amount_untaxed", "amount_tax", "amount_total", "date_order", "create_date", "write_date", "tag_ids",
 }
 
 func lineFields(d dialect) []string {
 	return []string{
 		"product_id", "name", d.lineUnit, "product_uom_qty", "price_unit", "discount",
-		"price_subtotal", "price_tax", "price_total", "qty_delivered", "qty_invoiced", "write_date", "display_type",
+		"price_subtotal", "price_tax", "price_total", "qty_delivered", "qty_invoiced", "qty_delivered_method", "write_date", "display_type",
 	}
 }
 
@@ -302,11 +334,11 @@ func (c *Client) readOrdersThenLines(ctx context.Context, d dialect, ids []int64
 	return read, nil
 }
 
-func (c *Client) snapshots(ctx context.Context, d dialect, read readOrders) ([]order.Snapshot, error) {
-	snapshots := make([]order.Snapshot, 0, len(read.orders))
+func (c *Client) orderReads(ctx context.Context, d dialect, read readOrders) ([]orderRead, error) {
+	reads := make([]orderRead, 0, len(read.orders))
 	for i := range read.orders {
 		r := &read.orders[i]
-		s := order.Snapshot{
+		s := orderRead{Snapshot: order.Snapshot{
 			Order: order.Order{
 				ID:            r.id(),
 				Number:        r.text("name"),
@@ -321,14 +353,14 @@ func (c *Client) snapshots(ctx context.Context, d dialect, read readOrders) ([]o
 			},
 			WriteDate: r.moment("write_date"),
 			ReadAt:    read.answer.asOf(),
-		}
+		}}
 		state, locked, currencyID := r.text("state"), d.locked && r.flag("locked"), r.refID("currency_id")
+		s.tags = r.ids("tag_ids")
 		if r.err != nil {
 			return nil, r.err
 		}
 		var err error
-		s.Status, err = d.status(state, locked)
-		if err != nil {
+		if s.State, err = d.state(state, locked); err != nil {
 			return nil, badAnswer(err)
 		}
 		currency, err := c.currencyOf(ctx, currencyID)
@@ -340,13 +372,13 @@ func (c *Client) snapshots(ctx context.Context, d dialect, read readOrders) ([]o
 		if err != nil {
 			return nil, err
 		}
-		snapshots = append(snapshots, s)
+		reads = append(reads, s)
 	}
-	return snapshots, nil
+	return reads, nil
 }
 
 // addLines fills in the product lines. Sections and notes are not lines, but their write_date counts, as in LineHeads.
-func (c *Client) addLines(ctx context.Context, s *order.Snapshot, d dialect, lines []record) error {
+func (c *Client) addLines(ctx context.Context, s *orderRead, d dialect, lines []record) error {
 	for i := range lines {
 		r := &lines[i]
 		l := order.Line{
@@ -363,6 +395,7 @@ func (c *Client) addLines(ctx context.Context, s *order.Snapshot, d dialect, lin
 			Invoiced:     r.number("qty_invoiced"),
 		}
 		written, display, unitID := r.moment("write_date"), r.text("display_type"), r.refID(d.lineUnit)
+		method := r.text("qty_delivered_method")
 		if r.err != nil {
 			return r.err
 		}
@@ -373,7 +406,7 @@ func (c *Client) addLines(ctx context.Context, s *order.Snapshot, d dialect, lin
 		l.UnitOfMeasure = string(unit)
 		s.LinesWriteDate = latest(s.LinesWriteDate, written)
 		if display == "" {
-			s.Lines = append(s.Lines, l)
+			s.Lines, s.delivered = append(s.Lines, l), append(s.delivered, method)
 		}
 	}
 	return nil

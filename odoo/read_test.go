@@ -33,12 +33,13 @@ func newShop(t *testing.T, major int64) *shop {
 			"id": int64(5), "name": "S00005", "state": "sale", "locked": false, "client_order_ref": false, "note": "a & b",
 			"amount_untaxed": 10.1, "amount_tax": 0.30000000000000004, "amount_total": 10.4,
 			"date_order": "2026-01-02 03:04:05", "create_date": "2026-01-02 03:04:06", "write_date": "2026-01-02 03:04:07",
-			"partner_id": int64(9), "currency_id": int64(1), "order_line": []any{int64(50)},
+			"partner_id": int64(9), "currency_id": int64(1), "order_line": []any{int64(50)}, "tag_ids": []any{},
 		},
 		line: map[string]any{
 			"id": int64(50), "order_id": int64(5), "product_id": false, "name": "Thing", "display_type": false,
 			"product_uom": int64(1), "product_uom_qty": 2.0, "price_unit": 5.05, "discount": 0.0,
-			"price_subtotal": 10.1, "price_tax": 0.3, "price_total": 10.4, "qty_delivered": 0.0, "qty_invoiced": 0.0, "write_date": "2026-01-02 03:04:09",
+			"price_subtotal": 10.1, "price_tax": 0.3, "price_total": 10.4, "qty_delivered": 0.0, "qty_invoiced": 0.0, "qty_delivered_method": "manual",
+			"write_date": "2026-01-02 03:04:09",
 		},
 		currencies: []any{map[string]any{"id": int64(1), "name": "JPY", "decimal_places": int64(0)}},
 	}

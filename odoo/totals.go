@@ -122,7 +122,7 @@ var (
 	saleAvg    = sum{"sale_id", "avg"}
 )
 
-// OrderTotals sums orders up by status and currency, and by the month of their creation if byMonth.
+// OrderTotals sums orders up by state and currency, and by the month of their creation if byMonth.
 func (c *Client) OrderTotals(ctx context.Context, slice order.Slice, byMonth bool) ([]order.Totals, error) {
 	s, err := c.sessionFor(ctx, "sale.order.read_group")
 	if err != nil {
@@ -155,9 +155,9 @@ func (c *Client) OrderTotals(ctx context.Context, slice order.Slice, byMonth boo
 		t.Group.Currency = r.refName("currency_id")
 		state, locked := r.text("state"), s.dialect.locked && r.flag("locked")
 		if r.err == nil {
-			if t.Group.Status, err = s.dialect.status(state, locked); err != nil {
+			if t.Group.State, err = s.dialect.state(state, locked); err != nil {
 				// What cannot be mirrored is in no group of the mirror either: it must differ from all of them.
-				t.Group.Status = order.Status(state)
+				t.Group.State = order.ERPState(state)
 			}
 		}
 		totals[i] = t
@@ -265,7 +265,7 @@ func sliceDomain(slice order.Slice, id, created string) domain {
 }
 
 // mergeGroups joins the groups that are one to the gateway: before Odoo 17, and where an order is locked, two of Odoo's
-// may have one status.
+// may have one state.
 func mergeGroups(totals []order.Totals) []order.Totals {
 	at := make(map[order.TotalsGroup]int, len(totals))
 	merged := make([]order.Totals, 0, len(totals))

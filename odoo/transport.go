@@ -9,21 +9,37 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// wire carries XML-RPC calls over HTTP: bounded connections, bounded answers, and for every failure whether the request
-// may have reached Odoo.
+// wire carries calls over HTTP: bounded connections, bounded answers, and for every failure whether the request may have
+// reached Odoo.
 type wire struct {
-	base     string
-	http     *http.Client
-	slots    chan struct{} // one token per call in flight
-	maxBytes int64
-	maxDepth int
-	clock    func() time.Time
-	erpTime  *erpTime
+	base    string
+	http    *http.Client
+	slots   chan struct{} // one token per call in flight
+	limits  limits
+	clock   func() time.Time
+	erpTime *erpTime
+}
+
+// limits bound one answer.
+type limits struct {
+	bytes int64 // once unfolded
+	depth int
+}
+
+// message is a request as a protocol writes it, and how that protocol reads the answer: its value, or a *fault, an *Error,
+// or a *brokenBody if the body could not be read.
+type message struct {
+	method string // of HTTP
+	path   string
+	header http.Header
+	body   []byte
+	read   func(resp *http.Response, limits limits) (any, error)
 }
 
 // answer is a decoded answer and when it was given.
@@ -52,11 +68,10 @@ func newWire(base string, cfg Config) *wire {
 			// A redirect of a POST is a wrong address, and following it could repeat a write.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		slots:    make(chan struct{}, cfg.MaxConnections),
-		maxBytes: cfg.MaxAnswerBytes,
-		maxDepth: cfg.MaxAnswerDepth,
-		clock:    cfg.Clock,
-		erpTime:  &erpTime{clock: cfg.Clock},
+		slots:   make(chan struct{}, cfg.MaxConnections),
+		limits:  limits{bytes: cfg.MaxAnswerBytes, depth: cfg.MaxAnswerDepth},
+		clock:   cfg.Clock,
+		erpTime: &erpTime{clock: cfg.Clock},
 	}
 }
 
@@ -91,14 +106,14 @@ func (w *wire) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// post sends one call and reads its answer. A deadline that ends it before patience is marked errImpatient.
-func (w *wire) post(ctx context.Context, path string, body []byte, patience time.Duration) (answer, error) {
+// send sends one call and reads its answer. A deadline that ends it before patience is marked errImpatient.
+func (w *wire) send(ctx context.Context, m message, patience time.Duration) (answer, error) {
 	sent := &sentTrace{}
-	req, err := http.NewRequestWithContext(sent.trace(ctx), http.MethodPost, w.base+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(sent.trace(ctx), m.method, w.base+m.path, bytes.NewReader(m.body))
 	if err != nil {
 		return answer{}, notSent(Misconfigured, "the address of Odoo is not usable", err)
 	}
-	req.Header.Set("Content-Type", "text/xml; charset=utf-8")
+	req.Header = m.header
 	req.Header.Set("User-Agent", "ordergate")
 	started := w.clock()
 	resp, err := w.http.Do(req)
@@ -107,13 +122,7 @@ func (w *wire) post(ctx context.Context, path string, body []byte, patience time
 	}
 	defer resp.Body.Close()
 	date := w.erpTime.learn(resp.Header.Get("Date"))
-	if err := checkStatus(resp.StatusCode); err != nil {
-		return answer{}, err
-	}
-	if err := checkContentType(resp.Header.Get("Content-Type")); err != nil {
-		return answer{}, err
-	}
-	value, err := decodeAnswer(resp.Body, w.maxBytes, w.maxDepth) // counted unfolded: the transport undoes gzip below us
+	value, err := m.read(resp, w.limits) // counted unfolded: the transport undoes gzip below us
 	var broken *brokenBody
 	if errors.As(err, &broken) {
 		return answer{}, w.lost(ctx, broken.cause, true, w.clock().Sub(started) < patience)
@@ -178,12 +187,14 @@ func checkStatus(status int) error {
 	return badAnswer(fmt.Errorf("HTTP status %d", status))
 }
 
-func checkContentType(header string) error {
-	mediaType, _, err := mime.ParseMediaType(header)
-	if err != nil || (mediaType != "text/xml" && mediaType != "application/xml") {
-		return badAnswer(fmt.Errorf("an answer of type %.80q instead of XML", header))
-	}
-	return nil
+// isOfType reports whether an answer claims to be of one of the media types.
+func isOfType(resp *http.Response, types ...string) bool {
+	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return err == nil && slices.Contains(types, mediaType)
+}
+
+func wrongType(resp *http.Response, instead string) error {
+	return badAnswer(fmt.Errorf("an answer of type %.80q instead of %s", resp.Header.Get("Content-Type"), instead))
 }
 
 func contextReason(ctx context.Context) Reason {

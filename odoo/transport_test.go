@@ -23,7 +23,11 @@ func newTestWire(t *testing.T, base string, transport http.RoundTripper) *wire {
 	return w
 }
 
-func TestPostKnowsWhetherItWasSent(t *testing.T) {
+func someCall() message {
+	return message{method: http.MethodPost, path: "/", header: http.Header{}, body: []byte("x"), read: readXMLRPC}
+}
+
+func TestSendKnowsWhetherItWasSent(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
@@ -55,7 +59,7 @@ func TestPostKnowsWhetherItWasSent(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
-			_, err := newTestWire(t, test.base, test.transport).post(ctx, "/", []byte("x"), 0)
+			_, err := newTestWire(t, test.base, test.transport).send(ctx, someCall(), 0)
 			var e *Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, test.outcome, e.Outcome, "%v", err)
@@ -70,8 +74,8 @@ func (brokenTransport) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("broken")
 }
 
-// TestPostOverAnIdleConnectionThatWasClosed: net/http may send again only what was not written at all.
-func TestPostOverAnIdleConnectionThatWasClosed(t *testing.T) {
+// TestSendOverAnIdleConnectionThatWasClosed: net/http may send again only what was not written at all.
+func TestSendOverAnIdleConnectionThatWasClosed(t *testing.T) {
 	t.Parallel()
 	const answerXML = "<methodResponse><params><param><value><int>1</int></value></param></params></methodResponse>"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -82,7 +86,7 @@ func TestPostOverAnIdleConnectionThatWasClosed(t *testing.T) {
 	t.Cleanup(server.Close)
 	w := newTestWire(t, server.URL, nil)
 	for range 20 {
-		a, err := w.post(t.Context(), "/", []byte("x"), 0)
+		a, err := w.send(t.Context(), someCall(), 0)
 		if err != nil {
 			// The race of a connection being closed while it is taken: nobody can know, and the error says so.
 			var e *Error

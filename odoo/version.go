@@ -2,6 +2,7 @@ package odoo
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,8 +11,10 @@ import (
 
 // All that differs between the versions of Odoo stands in this file.
 
-// oldestMajor is the oldest version that the client knows.
-const oldestMajor = 14
+const (
+	oldestMajor = 14 // that the client knows
+	oldestJSON2 = 19 // that speaks JSON-2
+)
 
 // dialect is how one version of Odoo wants to be spoken to.
 type dialect struct {
@@ -22,6 +25,11 @@ type dialect struct {
 	locked            bool   // an order that is done is a locked "sale"; before, its state was "done"
 	hasAccess         bool   // has_access; before, check_access_rights
 	formattedGroups   bool   // formatted_read_group; before, read_group, which is deprecated now
+	moves             string // the field of a delivery's moves
+	doneQuantity      string // the field of a move for what goes out now
+	paymentMemo       string // the field of a payment that its memo stands in
+	picked            bool   // and that it does is said by another field; before, by a quantity greater than 0
+	keysExpire        bool   // API keys may have an end
 }
 
 func dialectOf(v Version) dialect {
@@ -33,6 +41,20 @@ func dialectOf(v Version) dialect {
 		locked:            v.Major >= 17,
 		hasAccess:         v.Major >= 18,
 		formattedGroups:   v.Major >= 19,
+		keysExpire:        v.Major >= 18,
+		moves:             "move_lines",
+		doneQuantity:      "quantity_done",
+		paymentMemo:       "ref",
+		picked:            v.Major >= 17,
+	}
+	if v.Major >= 16 {
+		d.moves = "move_ids"
+	}
+	if v.Major >= 17 {
+		d.doneQuantity = "quantity"
+	}
+	if v.Major >= 18 {
+		d.paymentMemo = "memo"
 	}
 	if v.Major >= 19 {
 		d.lineUnit = "product_uom_id"
@@ -41,24 +63,16 @@ func dialectOf(v Version) dialect {
 	return d
 }
 
-// status turns an order's state into ours.
-func (d dialect) status(state string, locked bool) (order.Status, error) {
-	switch state {
-	case "draft":
-		return order.Draft, nil
-	case "sent":
-		return order.Sent, nil
-	case "sale":
-		if locked {
-			return order.Done, nil
-		}
-		return order.Confirmed, nil
-	case "done":
-		return order.Done, nil
-	case "cancel":
-		return order.Cancelled, nil
+// state reads an order's state, which newer versions keep in two fields.
+func (d dialect) state(state string, locked bool) (order.ERPState, error) {
+	s := order.ERPState(state)
+	switch {
+	case !slices.Contains(order.ERPStates, s):
+		return "", fmt.Errorf("an order of the unknown state %.40q", state)
+	case s == order.StateSale && locked:
+		return order.StateDone, nil
 	}
-	return "", fmt.Errorf("an order of the unknown state %.40q", state)
+	return s, nil
 }
 
 // note writes plain text as the note field of an order takes it.
@@ -85,8 +99,7 @@ func (d dialect) accessCheck(operation string) (method string, args []any, kwarg
 	return "check_access_rights", []any{operation}, map[string]any{"raise_exception": false}
 }
 
-// parseVersion reads the answer of common.version. The first element of server_version_info is a number, or, in Odoo's
-// own hosting, a string such as "saas~18".
+// parseVersion reads the answer of common.version.
 func parseVersion(v any) (Version, error) {
 	about, _ := v.(map[string]any)
 	info, _ := about["server_version_info"].([]any)
@@ -94,12 +107,28 @@ func parseVersion(v any) (Version, error) {
 	if len(info) == 0 || full == "" {
 		return Version{}, badAnswer(fmt.Errorf("version answered %.200v", v))
 	}
-	major, ok := info[0].(int64)
+	return versionOf(info[0], full)
+}
+
+// parseJSONVersion reads the answer of /json/version, which does not have the series ("19.0") by itself.
+func parseJSONVersion(v any) (Version, error) {
+	about, _ := v.(map[string]any)
+	info, _ := about["version_info"].([]any)
+	if len(info) < 2 {
+		return Version{}, badAnswer(fmt.Errorf("version answered %.200v", v))
+	}
+	return versionOf(info[0], fmt.Sprintf("%v.%v", info[0], info[1]))
+}
+
+// versionOf makes a version of the first element of Odoo's version_info, which is a number, or, in Odoo's own hosting, a
+// string such as "saas~18".
+func versionOf(first any, full string) (Version, error) {
+	major, ok := first.(int64)
 	if !ok {
-		text, _ := info[0].(string)
+		text, _ := first.(string)
 		parsed, err := strconv.ParseInt(strings.TrimPrefix(text, "saas~"), 10, 64)
 		if err != nil {
-			return Version{}, badAnswer(fmt.Errorf("version answered %.200v", v))
+			return Version{}, badAnswer(fmt.Errorf("version answered %.200v", first))
 		}
 		major = parsed
 	}

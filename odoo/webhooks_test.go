@@ -11,7 +11,7 @@ import (
 // are, or they never change.
 var derived = map[string][]string{
 	"sale.order":      {"create_date", "write_date"},
-	"sale.order.line": {"write_date", "price_subtotal", "price_tax", "price_total"},
+	"sale.order.line": {"write_date", "price_subtotal", "price_tax", "price_total", "qty_delivered_method"},
 }
 
 // A field that the gateway begins to read must be told of as well.

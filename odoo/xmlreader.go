@@ -13,97 +13,32 @@ import (
 // attributes, texts, and the five named references and the numbered ones. Everything beyond that is refused: a document
 // type may hold entities that grow, and comments, CDATA sections, processing instructions, attributes and name spaces
 // are not what an Odoo writes.
-//
-// What was read and not yet consumed stands in window[at:end]. Slices of it hold until the next byte is asked for.
 type xmlReader struct {
-	source   io.Reader
-	maxBytes int64 // of the whole document
-	maxDepth int   // of nested elements
-
-	window  []byte
-	at, end int
-	read    int64 // bytes so far
-	stopped error // why nothing comes any more: io.EOF, errAnswerTooLarge or a *brokenBody
-	depth   int   // open elements
-
-	values valueReader
+	bodyReader
+	maxDepth int // of nested elements
+	depth    int // open elements
+	values   valueReader
 }
 
-const (
-	// windowSize is what a reader holds of a document, unless a single text is longer.
-	windowSize = 32 << 10
-	// maxTagBytes bounds a tag, and the XML declaration: no longer one is XML-RPC.
-	maxTagBytes = 256
-	// maxEmptyReads is how often a body may give neither bytes nor an error before it counts as stuck.
-	maxEmptyReads = 100
-)
-
-// errAnswerTooLarge stops the reading of a document at its limit.
-var errAnswerTooLarge = errors.New("the answer is too large")
-
-// brokenBody is the error of the body under a document: the connection broke, or the time was over.
-type brokenBody struct{ cause error }
-
-func (b *brokenBody) Error() string { return "the answer broke off: " + b.cause.Error() }
-
-func (b *brokenBody) Unwrap() error { return b.cause }
+// maxTagBytes bounds a tag, and the XML declaration: no longer one is XML-RPC.
+const maxTagBytes = 256
 
 // xmlReaders keeps readers for the next answer: what they allocated, unless it is large, and nothing of what they read.
-var xmlReaders = sync.Pool{New: func() any { return &xmlReader{window: make([]byte, windowSize)} }}
+var xmlReaders = sync.Pool{New: func() any { return &xmlReader{bodyReader: newBodyReader()} }}
 
 // newXMLReader takes a reader out of the pool. release puts it back.
 func newXMLReader(source io.Reader, maxBytes int64, maxDepth int) *xmlReader {
 	r := xmlReaders.Get().(*xmlReader)
-	r.source, r.maxBytes, r.maxDepth = source, maxBytes, maxDepth
+	r.open(source, maxBytes)
+	r.maxDepth = maxDepth
 	return r
 }
 
 func (r *xmlReader) release() {
-	r.source, r.stopped = nil, nil
-	r.at, r.end, r.read, r.depth = 0, 0, 0, 0
-	if len(r.window) > windowSize {
-		r.window = make([]byte, windowSize)
-	}
-	clear(r.window)
+	r.forget()
+	r.depth = 0
 	r.values.reset()
 	xmlReaders.Put(r)
-}
-
-// more reads on, and moves what is not consumed to the start of the window. It reports false when nothing comes any more.
-func (r *xmlReader) more() bool {
-	if r.stopped != nil {
-		return false
-	}
-	if r.at > 0 {
-		r.end = copy(r.window, r.window[r.at:r.end])
-		r.at = 0
-	}
-	if r.end == len(r.window) {
-		r.window = append(r.window, make([]byte, len(r.window))...)
-	}
-	into := r.window[r.end:]
-	if left := r.maxBytes - r.read; left < int64(len(into)) {
-		into = into[:left+1] // one more shows that there is more
-	}
-	for range maxEmptyReads {
-		n, err := r.source.Read(into)
-		switch {
-		case int64(n) > r.maxBytes-r.read:
-			n--
-			r.stopped = fmt.Errorf("%w: it is larger than %d bytes", errAnswerTooLarge, r.maxBytes)
-		case err == io.EOF:
-			r.stopped = io.EOF
-		case err != nil:
-			r.stopped = &brokenBody{cause: err}
-		}
-		r.end += n
-		r.read += int64(n)
-		if n > 0 || r.stopped != nil {
-			return n > 0
-		}
-	}
-	r.stopped = &brokenBody{cause: io.ErrNoProgress}
-	return false
 }
 
 // early explains an end of the document where there should be more of it.
@@ -112,31 +47,6 @@ func (r *xmlReader) early() error {
 		return r.stopped
 	}
 	return fmt.Errorf("the answer ends after %d bytes, inside of %d elements", r.read, r.depth)
-}
-
-// space skips white space. It reports false at the end of the document.
-func (r *xmlReader) space() bool {
-	for {
-		for r.at < r.end {
-			if !isSpace(r.window[r.at]) {
-				return true
-			}
-			r.at++
-		}
-		if !r.more() {
-			return false
-		}
-	}
-}
-
-// peek returns the byte at a distance from the next one, 0 at the end of the document: no XML holds that.
-func (r *xmlReader) peek(distance int) byte {
-	for r.at+distance >= r.end {
-		if !r.more() {
-			return 0
-		}
-	}
-	return r.window[r.at+distance]
 }
 
 type tag struct {
@@ -335,10 +245,6 @@ func declares(name, value string) bool {
 	}
 	return false
 }
-
-const spaces = " \t\r\n"
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.'

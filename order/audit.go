@@ -187,7 +187,7 @@ type Totals struct {
 // TotalsGroup is what the orders or lines of a group have in common.
 type TotalsGroup struct {
 	Period   time.Time // the first moment of a month or a day, in UTC; zero if not grouped by time
-	Status   Status
+	State    ERPState
 	Currency string
 	Document DocumentState
 }

@@ -10,10 +10,11 @@ const (
 	RoleCustomer Role = "customer" // bound to one partner; sees its company's orders only
 	RolePortal   Role = "portal"   // any customer of its tenant
 	RoleOperator Role = "operator"
+	RoleModule   Role = "module" // another system of the tenant's, such as its warehouse's; writes history entries of its module, and reads orders
 )
 
 // Roles lists every role.
-var Roles = []Role{RoleCustomer, RolePortal, RoleOperator}
+var Roles = []Role{RoleCustomer, RolePortal, RoleOperator, RoleModule}
 
 // Tenant is one Odoo database and its callers.
 type Tenant struct {
@@ -36,6 +37,7 @@ type Caller struct {
 	Role         Role
 	Source       string // the orders placed with this key come from here; idempotency keys are unique within it
 	ERPPartnerID int64  // for RoleCustomer
+	Module       string // the namespace of the history entries that it may write; empty: none
 }
 
 // APIKey is a stored credential. The secret itself is not kept, only its hash.
@@ -46,6 +48,7 @@ type APIKey struct {
 	Role         Role
 	Source       string
 	ERPPartnerID int64
+	Module       string // for RoleModule
 	Prefix       string // the first characters of the secret, to tell keys apart
 	Hash         string // hex SHA-256 of the secret
 	CreatedAt    time.Time

@@ -10,6 +10,7 @@ import (
 type Brief struct {
 	ID           int64           `json:"id"`
 	Number       string          `json:"number"`
+	State        ERPState        `json:"erp_state"`
 	Status       Status          `json:"status"`
 	ERPPartnerID int64           `json:"erp_partner_id"`
 	Reference    string          `json:"reference"`

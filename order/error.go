@@ -22,6 +22,7 @@ const (
 	Unprocessable               // 422: understood, and refused for what it says
 	RateLimited                 // 429: too many requests from this caller
 	Unavailable                 // 503: not accepted, nothing was or will be done; safe to retry
+	Unsupported                 // 501: the ERP lacks an application that this takes
 )
 
 // Violation names one field that was refused.

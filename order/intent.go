@@ -14,6 +14,7 @@ const (
 	Sending   IntentState = "sending"   // being placed, or in doubt until the resolver knows
 	Parked    IntentState = "parked"    // in doubt, and the ERP, which works, has no clear answer to it: an operator decides
 	Placed    IntentState = "placed"    // the order exists in the ERP and in the mirror
+	Performed IntentState = "performed" // the action took effect in the ERP, and the mirror shows it
 	Rejected  IntentState = "rejected"  // the ERP refuses this order for good; none exists
 	Refused   IntentState = "refused"   // not accepted; the ERP was not asked, and no order exists; may be tried again
 	CalledOff IntentState = "cancelled" // called off; no order exists, or it is cancelled in the ERP
@@ -21,14 +22,14 @@ const (
 )
 
 // IntentStates are all of them.
-var IntentStates = []IntentState{Queued, Sending, Parked, Placed, Rejected, Refused, CalledOff, Adopted}
+var IntentStates = []IntentState{Queued, Sending, Parked, Placed, Performed, Rejected, Refused, CalledOff, Adopted}
 
 // Final reports whether nothing happens to the intent any more of the gateway's own accord.
 func (s IntentState) Final() bool {
-	return s == Placed || s == Rejected || s == Refused || s == CalledOff || s == Adopted
+	return s == Placed || s == Performed || s == Rejected || s == Refused || s == CalledOff || s == Adopted
 }
 
-// Intent is the durable record of one wish to place an order.
+// Intent is the durable record of one wish: to place an order, or to do something with one.
 type Intent struct {
 	ID          int64
 	TenantID    int64
@@ -36,10 +37,11 @@ type Intent struct {
 	Key         string
 	Fingerprint string // of the request; empty for Adopted
 	State       IntentState
-	Request     Request
+	Request     Request // empty with an Action
+	Action      *Action // nil for an order to be placed
 	Plan        Plan
 	Caller      string // the name of the API key that sent it
-	Customer    string // whose order it is, as the request names it (CustomerRef.QueueName): queued ones go in turn
+	Customer    string // whose order it is, as the request names it (CustomerRef.QueueName): queued ones go in turn; empty with an Action
 
 	// Acknowledged says that its caller was told 202: nothing but the order, the ERP's own refusal or a cancellation ends
 	// it from then on.
@@ -58,8 +60,8 @@ type Intent struct {
 	Strikes       int
 	NextAttemptAt time.Time
 
-	ERPOrderID int64  // once known
-	Result     *Order // once placed: the order as it was answered, for replays; nil for Adopted
+	ERPOrderID int64  // once known; of an Action from the beginning
+	Result     *Order // once placed or performed: the order as it was answered, for replays; nil for Adopted
 	Failure    *Error // once rejected, refused or cancelled; while in doubt, why
 
 	CreatedAt time.Time
@@ -73,14 +75,16 @@ func (in *Intent) InDoubt() bool {
 
 // Plan is what a request was resolved to before anything was sent: every attempt sends the same.
 type Plan struct {
-	PartnerID  int64   `json:"partner_id,omitempty"` // 0: the customer is new, and created if absent
-	ProductIDs []int64 `json:"product_ids"`          // one a line of the request; none: not resolved yet
-	CountryID  int64   `json:"country_id,omitempty"` // of the shipping address
-	StateID    int64   `json:"state_id,omitempty"`   // of the shipping address
+	PartnerID  int64   `json:"partner_id,omitempty"`  // 0: the customer is new, and created if absent
+	ProductIDs []int64 `json:"product_ids,omitempty"` // one a line of the request; none: not resolved yet
+	CountryID  int64   `json:"country_id,omitempty"`  // of the shipping address
+	StateID    int64   `json:"state_id,omitempty"`    // of the shipping address
+
+	Action *ActionPlan `json:"action,omitempty"`
 }
 
 // Resolved reports whether there is a plan at all. An order that was queued while the ERP was away may have none.
-func (p Plan) Resolved() bool { return len(p.ProductIDs) > 0 }
+func (p Plan) Resolved() bool { return len(p.ProductIDs) > 0 || p.Action != nil }
 
 // QueueName is the name under which a customer's queued orders wait for each other.
 func (c CustomerRef) QueueName() string {
@@ -90,8 +94,8 @@ func (c CustomerRef) QueueName() string {
 	return "partner:" + strconv.FormatInt(c.ERPPartnerID, 10)
 }
 
-// Placement is the answer to a wish to place an order. Order is nil while the intent is on its way: accepted, and not
-// known to be placed yet.
+// Placement is the answer to a wish to place an order, or to do something with one. Order is nil while the intent is on its
+// way: accepted, and not known to be placed or performed yet.
 type Placement struct {
 	Intent   Intent
 	Order    *Order

@@ -16,6 +16,8 @@ type Filter struct {
 	Status       Status
 	Source       string
 	Sync         OrderSyncState // SyncDrifted or SyncDeleted
+	Blocked      bool           // orders with an open blocking entry
+	Code         string         // orders of which this is the latest history entry of its module
 	Query        string         // what a word of number or reference begins with; see ParseSearch
 	From, To     time.Time      // OrderedAt in [From, To)
 	Before       Position       // the last order of the previous page

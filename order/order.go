@@ -6,18 +6,6 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Status is where an order stands, as Odoo's state says it.
-type Status string
-
-// The statuses. Odoo's "sale" is Confirmed; its "done" (to Odoo 16) and a locked "sale" (from Odoo 17) are Done.
-const (
-	Draft     Status = "draft"
-	Sent      Status = "sent"
-	Confirmed Status = "confirmed"
-	Done      Status = "done"
-	Cancelled Status = "cancelled"
-)
-
 // SourceERP is the source of an order that no caller of the gateway placed: someone made it in Odoo.
 const SourceERP = "odoo"
 
@@ -26,7 +14,10 @@ const SourceERP = "odoo"
 type Order struct {
 	ID               int64  // the ERP order id; it is the public id too
 	Number           string // "S04711"
+	State            ERPState
 	Status           Status
+	Fulfilment       Fulfilment
+	Payment          Payment
 	Customer         Party
 	Reference        string // the customer's own reference (client_order_ref)
 	Source           string

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -77,7 +78,7 @@ type adopting struct {
 
 	done    []Adopted
 	sources map[string][]int64 // rows of orders to be given a source
-	history []historyRow
+	history *appending         // of the orders; nil: nothing is to be written
 	intents []intentRow
 }
 
@@ -113,11 +114,18 @@ func (a *adopting) readOrders(batch []Adoption) error {
 		query = a.store.forUpdate(query)
 	}
 	var rows []orderRow
-	err := query.Select("id", "erp_order_id", "erp_partner_id", "status", "source", "reference").
+	err := query.Select("id", "erp_order_id", "erp_partner_id", "status", "source", "reference", "ordered_at").
 		Where("tenant_id = ? AND erp_order_id IN ?", a.tenantID, ids).Order("erp_order_id").Find(&rows).Error
+	if err != nil {
+		return err
+	}
 	a.orders = make(map[int64]orderRow, len(rows))
+	orderedAt := make(map[int64]time.Time, len(rows))
 	for _, row := range rows {
-		a.orders[row.ERPOrderID] = row
+		a.orders[row.ERPOrderID], orderedAt[row.ERPOrderID] = row, row.OrderedAt
+	}
+	if a.apply {
+		a.history, err = a.store.appendTo(a.tx, a.tenantID, a.store.now(), orderedAt)
 	}
 	return err
 }
@@ -157,8 +165,12 @@ func (a *adopting) judge(adoption Adoption, done *Adopted) error {
 	if adoption.Source != "" && cmp.Or(row.Source, order.SourceERP) == order.SourceERP {
 		done.Sourced = true
 		a.sources[adoption.Source] = append(a.sources[adoption.Source], row.ID)
-		a.history = append(a.history, newHistoryRow(a.tenantID, row.ID, order.HistoryEntry{Code: order.HistoryAdopted, Severity: order.Info,
-			To: order.Status(row.Status), Detail: "placed by " + adoption.Source, RecordedBy: recordedByAdopt}, a.store.now()))
+		if a.apply {
+			adopted := order.Entry(row.ERPOrderID, order.HistoryAdopted)
+			adopted.Detail = "placed by " + adoption.Source
+			adopted.Payload = order.PayloadText(map[string]any{"source": adoption.Source, "status": row.Status})
+			a.history.add(row.ERPOrderID, recordedByAdopt, adopted)
+		}
 	}
 	for _, k := range adoption.Keys {
 		name := keyOfSource{k.Source, k.Key}
@@ -199,7 +211,7 @@ func (a *adopting) write() error {
 			return err
 		}
 	}
-	if err := insertHistory(a.tx, a.history); err != nil || len(a.intents) == 0 {
+	if err := a.history.write(); err != nil || len(a.intents) == 0 {
 		return err
 	}
 	return a.tx.CreateInBatches(&a.intents, insertRows).Error

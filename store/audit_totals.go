@@ -17,7 +17,7 @@ import (
 // totalsRow is a group of orders or lines as the database sums it up. Amounts that a query has no use for are zero.
 type totalsRow struct {
 	Period   sql.NullString // "2026-11" or "2026-11-21"
-	Status   string
+	ERPState string         `gorm:"column:erp_state"`
 	Currency string
 	Count    int64 `gorm:"column:n"`
 	IDSum    int64 `gorm:"column:id_sum"`
@@ -35,7 +35,7 @@ type totalsRow struct {
 // totals turns a row into what the ERP answers for the same group. A period that is not set stays zero.
 func (r totalsRow) totals(layout string, amounts int) order.Totals {
 	t := order.Totals{
-		Group: order.TotalsGroup{Status: order.Status(r.Status), Currency: r.Currency},
+		Group: order.TotalsGroup{State: order.ERPState(r.ERPState), Currency: r.Currency},
 		Count: r.Count, IDSum: r.IDSum, RefSum: r.RefSum, FirstID: r.FirstID, LastID: r.LastID,
 	}
 	if period, err := time.Parse(layout, r.Period.String); err == nil {
@@ -52,13 +52,13 @@ const (
 	dayLayout   = time.DateOnly
 )
 
-// OrderTotals sums orders without tombstones up by status and currency, and by the month of their creation in the ERP if
+// OrderTotals sums orders without tombstones up by the ERP's state and currency, and by the month of their creation in the ERP if
 // byMonth. Rows of an earlier system, whose creation is not known, are in the zero month.
 func (s *Store) OrderTotals(ctx context.Context, tenantID int64, slice order.Slice, byMonth bool) ([]order.Totals, error) {
-	columns := "o.status, o.currency, COUNT(*) AS n, SUM(o.erp_order_id) AS id_sum, SUM(o.erp_partner_id) AS ref_sum," +
+	columns := "o.erp_state, o.currency, COUNT(*) AS n, SUM(o.erp_order_id) AS id_sum, SUM(o.erp_partner_id) AS ref_sum," +
 		" MIN(o.erp_order_id) AS first_id, MAX(o.erp_order_id) AS last_id, SUM(o.amount_untaxed) AS amount1," +
 		" SUM(o.amount_tax) AS amount2, SUM(o.amount_total) AS amount3"
-	group := "o.status, o.currency"
+	group := "o.erp_state, o.currency"
 	if byMonth {
 		columns, group = s.datePart("o.erp_created_at", len(monthLayout))+" AS period, "+columns, "period, "+group
 	}
@@ -189,7 +189,8 @@ func mirrored(tx *gorm.DB, tenantID int64, ids []int64, found map[int64]order.Sn
 		}
 		found[row.ERPOrderID] = order.Snapshot{
 			Order: order.Order{
-				ID: row.ERPOrderID, Number: row.Number, Status: order.Status(row.Status),
+				ID: row.ERPOrderID, Number: row.Number, State: order.ERPState(row.ERPState), Status: order.Status(row.Status),
+				Fulfilment: order.Fulfilment(row.Fulfilment), Payment: order.Payment(row.Payment),
 				Customer:  order.Party{ERPPartnerID: row.ERPPartnerID},
 				Reference: row.Reference, Source: row.Source, Note: row.Note,
 				Currency: row.Currency, CurrencyDecimals: row.CurrencyDecimals,

@@ -13,7 +13,7 @@ func (s *Store) Briefs(ctx context.Context, tenantID, afterID int64, limit int) 
 	var rows []orderRow
 	err := s.read(ctx, "read", "orders", func(db *gorm.DB) error {
 		return db.Table("orders"+s.forceIndex(keyOrder)).
-			Select("erp_order_id", "number", "status", "erp_partner_id", "reference", "source", "currency", "amount_total", "erp_created_at").
+			Select("erp_order_id", "number", "erp_state", "status", "erp_partner_id", "reference", "source", "currency", "amount_total", "erp_created_at").
 			Where("tenant_id = ? AND erp_order_id > ? AND deleted_at IS NULL", tenantID, afterID).
 			Order("erp_order_id").Limit(limit).Find(&rows).Error
 	})
@@ -22,7 +22,7 @@ func (s *Store) Briefs(ctx context.Context, tenantID, afterID int64, limit int) 
 	}
 	briefs := make([]order.Brief, len(rows))
 	for i, r := range rows {
-		briefs[i] = order.Brief{ID: r.ERPOrderID, Number: r.Number, Status: order.Status(r.Status), ERPPartnerID: r.ERPPartnerID,
+		briefs[i] = order.Brief{ID: r.ERPOrderID, Number: r.Number, State: order.ERPState(r.ERPState), Status: order.Status(r.Status), ERPPartnerID: r.ERPPartnerID,
 			Reference: r.Reference, Source: r.Source, Currency: r.Currency, AmountTotal: r.AmountTotal, CreatedAt: timeOf(r.ERPCreatedAt)}
 	}
 	return briefs, nil

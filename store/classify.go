@@ -22,28 +22,34 @@ const (
 	keyAPIKeyHash      = "uniq_api_keys_hash"
 	keyOrder           = "uniq_orders_erp_order"
 	keyIntent          = "uniq_intents_key"
+	keyBusyOrder       = "uniq_intents_busy_order"
 	keyCustomerPartner = "uniq_customers_partner"
 	keyCustomerRef     = "uniq_customers_ref"
 	keyProduct         = "uniq_products_product"
 	keyAuditNight      = "uniq_audit_runs_night"
+	keyHistoryFact     = "uniq_history_entries_fact"
+	keyHistoryRequest  = "uniq_history_entries_request"
 	keyPrimary         = "PRIMARY" // MariaDB does not say of which table
 )
 
 // keysByColumns names the unique keys where the database names their columns: SQLite does.
 var keysByColumns = map[string]string{
-	"audit_runs.tenant_id, audit_runs.night":                     keyAuditNight,
-	"tenants.name":                                               keyTenantName,
-	"api_keys.tenant_id, api_keys.name":                          keyAPIKeyName,
-	"api_keys.hash":                                              keyAPIKeyHash,
-	"orders.tenant_id, orders.erp_order_id":                      keyOrder,
-	"customers.tenant_id, customers.ref":                         keyCustomerRef,
-	"sync_cursors.tenant_id, sync_cursors.model":                 keyPrimary,
-	"sync_leases.tenant_id, sync_leases.name":                    keyPrimary,
-	"sync_backfills.tenant_id":                                   keyPrimary,
-	"webhooks.tenant_id":                                         keyPrimary,
-	"customers.tenant_id, customers.erp_partner_id":              keyCustomerPartner,
-	"products.tenant_id, products.erp_product_id":                keyProduct,
-	"intents.tenant_id, intents.source, intents.idempotency_key": keyIntent,
+	"audit_runs.tenant_id, audit_runs.night":        keyAuditNight,
+	"tenants.name":                                  keyTenantName,
+	"api_keys.tenant_id, api_keys.name":             keyAPIKeyName,
+	"api_keys.hash":                                 keyAPIKeyHash,
+	"orders.tenant_id, orders.erp_order_id":         keyOrder,
+	"customers.tenant_id, customers.ref":            keyCustomerRef,
+	"sync_cursors.tenant_id, sync_cursors.model":    keyPrimary,
+	"sync_leases.tenant_id, sync_leases.name":       keyPrimary,
+	"sync_backfills.tenant_id":                      keyPrimary,
+	"webhooks.tenant_id":                            keyPrimary,
+	"customers.tenant_id, customers.erp_partner_id": keyCustomerPartner,
+	"products.tenant_id, products.erp_product_id":   keyProduct,
+	"history_entries.tenant_id, history_entries.erp_order_id, history_entries.fact_key": keyHistoryFact,
+	"history_entries.tenant_id, history_entries.module, history_entries.request_key":    keyHistoryRequest,
+	"intents.tenant_id, intents.source, intents.idempotency_key":                        keyIntent,
+	"intents.tenant_id, intents.busy_order_id":                                          keyBusyOrder,
 }
 
 // Error numbers of MySQL and MariaDB

@@ -117,7 +117,7 @@ func (s *Store) limitMoves(tx *gorm.DB, tenantID int64, companies map[int64]int6
 		return nil
 	}
 	var beyond []int64
-	err := tx.Table(s.ordersBy(indexPartner.name)).
+	err := tx.Table(s.ordersBy(indexPartner)).
 		Where("o.tenant_id = ? AND o.erp_partner_id IN ?", tenantID, slices.Sorted(maps.Keys(companies))).
 		Offset(movedOrders).Limit(1).Pluck("o.id", &beyond).Error
 	if err == nil && len(beyond) > 0 {
@@ -165,7 +165,7 @@ func (s *Store) CorrectCompanies(ctx context.Context, tenantID int64) (corrected
 	for after := int64(0); ; {
 		var ids, partners []int64
 		err := s.read(ctx, "read", "orders", func(db *gorm.DB) error {
-			orders := db.Table(s.ordersBy(keyOrder)).Where("o.tenant_id = ? AND o.erp_order_id > ?", tenantID, after)
+			orders := db.Table(s.held("orders o", keyOrder)).Where("o.tenant_id = ? AND o.erp_order_id > ?", tenantID, after)
 			err := orders.Session(&gorm.Session{}).Order("o.erp_order_id").Limit(companyBatch).Pluck("o.erp_order_id", &ids).Error
 			if err != nil || len(ids) == 0 {
 				return err

@@ -21,7 +21,7 @@ func ordersOf(partner int64, hour int, ids ...int64) []order.Snapshot {
 	at := companyDay.Add(time.Duration(hour) * time.Hour)
 	snapshots := make([]order.Snapshot, len(ids))
 	for i, id := range ids {
-		snapshots[i] = order.Snapshot{WriteDate: at, ReadAt: at, Order: order.Order{ID: id, Status: order.Done, OrderedAt: companyDay,
+		snapshots[i] = order.Snapshot{WriteDate: at, ReadAt: at, Order: order.Order{ID: id, Status: order.Completed, OrderedAt: companyDay,
 			Customer: order.Party{ERPPartnerID: partner}}}
 	}
 	return snapshots
@@ -93,8 +93,8 @@ func TestAMistakeHidesOrders(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.DB().ExecContext(t.Context(), "UPDATE orders SET erp_company_id = 30, edited = 1")
 		require.NoError(t, err)
-		for _, f := range []order.Filter{{}, {Status: order.Done}, {Source: order.SourceERP}, {Sync: order.SyncDrifted}, {Sync: order.SyncDeleted},
-			{ERPPartnerID: 3}, {ERPPartnerID: 3, Status: order.Done}, {Sync: order.SyncDeleted, ERPPartnerID: 3}} {
+		for _, f := range []order.Filter{{}, {Status: order.Completed}, {Source: order.SourceERP}, {Sync: order.SyncDrifted}, {Sync: order.SyncDeleted},
+			{ERPPartnerID: 3}, {ERPPartnerID: 3, Status: order.Completed}, {Sync: order.SyncDeleted, ERPPartnerID: 3}} {
 			f.CompanyID = 30
 			listing, err := s.ListOrders(t.Context(), 1, f)
 			require.NoError(t, err)

@@ -12,6 +12,7 @@ var (
 	ErrUnavailable = errors.New("store: the database cannot be used; nothing was written")
 	ErrUnknown     = errors.New("store: the connection failed; it may or may not have been written")
 	ErrExists      = errors.New("store: the key is taken")
+	ErrBusy        = errors.New("store: another action holds the order")
 )
 
 // failure is what went wrong with an operation on a table. Certainty is one of the errors above, or nil where the

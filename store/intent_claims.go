@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 // counted. Claimable are: Refused that lease.Anew names; Queued and Sending whose lease is free, over, or further in the
 // future than leases last; Queued that a token of lease.Held holds. One in Sending whose token was left behind means
 // that a process died while the ERP may have been at work: its UnknownAt becomes lease.ERPNow, if that is later. It returns
-// what the lease holds of them then, by rising id: after ErrUnknown the same call again finds what was claimed.
+// what the lease holds of them then, by rising id: after ErrUnknown the same call again finds what was claimed. ErrBusy, and
+// none is claimed, if one that was Refused is an action on an order that another one holds.
 func (s *Store) ClaimIntents(ctx context.Context, tenantID int64, ids []int64, lease Lease) ([]order.Intent, error) {
 	if err := lease.check(); err != nil {
 		return nil, classify("claim", "intents", err, beforeCommit)
@@ -28,6 +30,9 @@ func (s *Store) ClaimIntents(ctx context.Context, tenantID int64, ids []int64, l
 		claimed, err = s.claim(tx, tenantID, ids, lease)
 		return err
 	})
+	if takenKey(err) == keyBusyOrder {
+		return nil, fmt.Errorf("%w: %w", ErrBusy, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +54,8 @@ func (s *Store) claim(tx *gorm.DB, tenantID int64, ids []int64, lease Lease) ([]
 			acknowledged = CASE WHEN state = ? THEN 0 ELSE acknowledged END,
 			cancel_requested_at = CASE WHEN state = ? THEN NULL ELSE cancel_requested_at END,
 			strikes = CASE WHEN state = ? THEN 0 ELSE strikes END,
+			plan = CASE WHEN state = ? AND kind <> ? THEN '{}' ELSE plan END,
+			busy_order_id = CASE WHEN kind = ? THEN NULL ELSE erp_order_id END,
 			attempts = attempts + 1,
 			updated_at = ?,
 			lease_until = ?,
@@ -56,7 +63,7 @@ func (s *Store) claim(tx *gorm.DB, tenantID int64, ids []int64, lease Lease) ([]
 			state = ?
 		WHERE tenant_id = ? AND id IN ?
 			AND ((state = ? AND id IN ?) OR (state IN ? AND ?) OR (state = ? AND lease_token IN ?))`,
-		refused, sending, timestamp(erpNow), timestamp(erpNow), refused, refused, refused, refused,
+		refused, sending, timestamp(erpNow), timestamp(erpNow), refused, refused, refused, refused, refused, placing, placing,
 		s.now(), timestamp(lease.Until), lease.Token, sending,
 		tenantID, ids, refused, lease.Anew, abandoned, uncarried(lease.Now), queued, lease.Held)
 	if update.Error != nil {

@@ -58,6 +58,9 @@ func (e End) changes(now time.Time) (map[string]any, error) {
 		return nil, err
 	}
 	changes := free(now)
+	if e.State.Final() {
+		changes["busy_order_id"] = nil
+	}
 	changes["state"] = string(e.State)
 	if e.State == order.Sending {
 		changes["next_attempt_at"] = nullTime(e.NextAttemptAt)
@@ -109,7 +112,7 @@ func (s *Store) endWaiting(
 		return false, classify(operation, "intents", err, beforeCommit)
 	}
 	changes := free(s.now())
-	changes["state"], changes["failure"] = string(state), encoded
+	changes["state"], changes["failure"], changes["busy_order_id"] = string(state), encoded, nil
 	return s.changeIntent(ctx, operation, tenantID, id, changes, where)
 }
 
@@ -218,7 +221,7 @@ func (s *Store) SavePlans(
 	return saved, nil
 }
 
-// PurgeIntents deletes up to limit intents that ended before a time: Placed, Rejected, Refused, CalledOff. It returns how
+// PurgeIntents deletes up to limit intents that ended before a time: Placed, Performed, Rejected, Refused, CalledOff. It returns how
 // many those were. Those in Adopted stay: nothing in the ERP tells of their keys.
 func (s *Store) PurgeIntents(ctx context.Context, tenantID int64, before time.Time, limit int) (int, error) {
 	var purged int64

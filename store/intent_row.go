@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -36,14 +37,17 @@ type intentRow struct {
 	Acknowledged      bool
 	CancelRequestedAt sql.NullTime
 	Strikes           int
+
+	Kind        string        // what is wished for: placing, or an order.ActionKind
+	BusyOrderID sql.NullInt64 // the order that an open action holds: one at a time does
 }
 
 func (intentRow) TableName() string { return "intents" }
 
 func newIntentRow(in *order.Intent) (intentRow, error) {
-	request, err := json.Marshal(in.Request)
+	request, kind, err := encodeWish(in)
 	if err != nil {
-		return intentRow{}, fmt.Errorf("encoding the request: %w", err)
+		return intentRow{}, err
 	}
 	plan, err := encodePlan(in.Plan)
 	if err != nil {
@@ -53,16 +57,57 @@ func newIntentRow(in *order.Intent) (intentRow, error) {
 	if err != nil {
 		return intentRow{}, err
 	}
-	return intentRow{
+	row := intentRow{
 		TenantID: in.TenantID, Source: in.Source, IdempotencyKey: in.Key, Fingerprint: in.Fingerprint,
-		State: string(in.State), Request: string(request), Plan: plan, Caller: in.Caller,
+		State: string(in.State), Kind: kind, Request: request, Plan: plan, Caller: in.Caller,
 		LeaseToken: in.LeaseToken, LeaseUntil: nullTime(in.LeaseUntil), UnknownAt: nullTime(in.UnknownAt),
 		Attempts: in.Attempts, NextAttemptAt: nullTime(in.NextAttemptAt), Failure: failure,
 		CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt,
 		Customer: in.Customer, Acknowledged: in.Acknowledged, CancelRequestedAt: nullTime(in.CancelRequestedAt),
 		Strikes: in.Strikes,
-	}, nil
+	}
+	if in.Action != nil {
+		row.ERPOrderID = sql.NullInt64{Int64: in.Action.OrderID, Valid: true}
+		row.BusyOrderID = row.ERPOrderID
+	}
+	return row, nil
 }
+
+// placing is the Kind of an intent to place an order.
+const placing = "place"
+
+// encodeWish returns what an intent wishes for as JSON, and its Kind.
+func encodeWish(in *order.Intent) (text, kind string, err error) {
+	var wish any = in.Request
+	kind = placing
+	if in.Action != nil {
+		wish, kind = in.Action, string(in.Action.Kind)
+	}
+	encoded, err := json.Marshal(wish)
+	if err != nil {
+		return "", "", fmt.Errorf("encoding the request: %w", err)
+	}
+	return string(encoded), kind, nil
+}
+
+// decodeWish is the other way.
+func decodeWish(r intentRow, in *order.Intent) error {
+	var wish any = &in.Request
+	if r.Kind != placing {
+		if !slices.Contains(order.ActionKinds, order.ActionKind(r.Kind)) {
+			return fmt.Errorf("intent %d is of the unknown kind %.40q", r.ID, r.Kind)
+		}
+		in.Action = new(order.Action)
+		wish = in.Action
+	}
+	if err := json.Unmarshal([]byte(r.Request), wish); err != nil {
+		return fmt.Errorf("decoding the request of intent %d: %w", r.ID, err)
+	}
+	return nil
+}
+
+// formerStatuses are those that results may have which were stored before statuses derived from more than the ERP's state.
+var formerStatuses = map[order.Status]order.Status{"sent": order.Draft, "done": order.Confirmed}
 
 // intent decodes a row. With an error it returns what can be read.
 func (r intentRow) intent() (order.Intent, error) {
@@ -75,8 +120,8 @@ func (r intentRow) intent() (order.Intent, error) {
 		Customer: r.Customer, Acknowledged: r.Acknowledged, CancelRequestedAt: timeOf(r.CancelRequestedAt),
 		Strikes: r.Strikes,
 	}
-	if err := json.Unmarshal([]byte(r.Request), &in.Request); err != nil {
-		return in, fmt.Errorf("decoding the request of intent %d: %w", r.ID, err)
+	if err := decodeWish(r, &in); err != nil {
+		return in, err
 	}
 	plan, err := decodePlan(r)
 	if err != nil {
@@ -88,6 +133,9 @@ func (r intentRow) intent() (order.Intent, error) {
 		if err := json.Unmarshal([]byte(r.Result.String), in.Result); err != nil {
 			return in, fmt.Errorf("decoding the result of intent %d: %w", r.ID, err)
 		}
+		in.Result.Status = cmp.Or(formerStatuses[in.Result.Status], in.Result.Status)
+		in.Result.Fulfilment = cmp.Or(in.Result.Fulfilment, order.FulfilmentNone)
+		in.Result.Payment = cmp.Or(in.Result.Payment, order.PaymentNone)
 	}
 	failure, err := decodeFailure(r.Failure)
 	if err != nil {
@@ -135,6 +183,7 @@ var failureKinds = [...]string{
 	order.Unprocessable:   "unprocessable",
 	order.RateLimited:     "rate_limited",
 	order.Unavailable:     "unavailable",
+	order.Unsupported:     "unsupported",
 }
 
 func encodeFailure(e *order.Error) (sql.NullString, error) {

@@ -23,7 +23,8 @@ const (
 )
 
 // InsertIntent stores a new intent, in state Queued or Sending, and sets its ID, CreatedAt and UpdatedAt. ErrExists if the
-// key (tenant, source, key) is taken. After ErrUnknown, Intent tells whether it was stored.
+// key (tenant, source, key) is taken, ErrBusy if the order of its action is held by another one. After ErrUnknown, Intent tells
+// whether it was stored.
 func (s *Store) InsertIntent(ctx context.Context, in *order.Intent) error {
 	stored := *in
 	stored.UpdatedAt = s.now()
@@ -39,6 +40,9 @@ func (s *Store) InsertIntent(ctx context.Context, in *order.Intent) error {
 		row.ID = 0
 		return tx.Create(&row).Error
 	})
+	if takenKey(err) == keyBusyOrder {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type keyRow struct {
 	Role         string
 	Source       string
 	ERPPartnerID int64 `gorm:"column:erp_partner_id"`
+	Module       string
 	Prefix       string
 	Hash         string
 	CreatedAt    time.Time
@@ -31,7 +32,7 @@ func (keyRow) TableName() string { return "api_keys" }
 func (r keyRow) key() order.APIKey {
 	return order.APIKey{
 		ID: r.ID, TenantID: r.TenantID, Name: r.Name, Role: order.Role(r.Role), Source: r.Source,
-		ERPPartnerID: r.ERPPartnerID, Prefix: r.Prefix, Hash: r.Hash,
+		ERPPartnerID: r.ERPPartnerID, Module: r.Module, Prefix: r.Prefix, Hash: r.Hash,
 		CreatedAt: r.CreatedAt.UTC(), RevokedAt: timeOf(r.RevokedAt),
 	}
 }
@@ -46,7 +47,7 @@ func (s *Store) CreateKey(ctx context.Context, key order.APIKey) (order.APIKey, 
 	var row keyRow
 	err := s.transaction(ctx, "create", "api_keys", func(tx *gorm.DB) error {
 		row = keyRow{TenantID: key.TenantID, Name: key.Name, Role: string(key.Role), Source: key.Source,
-			ERPPartnerID: key.ERPPartnerID, Prefix: key.Prefix, Hash: key.Hash, CreatedAt: s.now()}
+			ERPPartnerID: key.ERPPartnerID, Module: key.Module, Prefix: key.Prefix, Hash: key.Hash, CreatedAt: s.now()}
 		return tx.Create(&row).Error
 	})
 	if err != nil {

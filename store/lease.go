@@ -86,13 +86,14 @@ func fence(token string) func(*gorm.DB) *gorm.DB {
 	}
 }
 
-// Placed is one order of a batch that the ERP has made.
+// Placed is one order of a batch that the ERP has made, or has done an action with.
 type Placed struct {
 	IntentID int64
+	Action   bool
 	Source   string
 	Caller   string
 	Snapshot order.Snapshot
-	Original order.Original // what was sent
+	Original order.Original // what was sent; not of an action
 	Entries  []order.HistoryEntry
 }
 

@@ -29,7 +29,8 @@ func (l listedRow) order(lines []order.Line) (order.Order, error) {
 		return order.Order{}, err
 	}
 	o := order.Order{
-		ID: r.ERPOrderID, Number: r.Number, Status: order.Status(r.Status),
+		ID: r.ERPOrderID, Number: r.Number, State: order.ERPState(r.ERPState), Status: order.Status(r.Status),
+		Fulfilment: order.Fulfilment(r.Fulfilment), Payment: order.Payment(r.Payment),
 		Customer: order.Party{ERPPartnerID: r.ERPPartnerID, Ref: l.CustomerRef.String, Name: l.CustomerName.String,
 			Email: l.CustomerEmail.String},
 		Reference: r.Reference, Source: r.Source, Note: r.Note,

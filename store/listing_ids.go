@@ -16,7 +16,7 @@ func (q selection) rowsByID() ([]listedRow, error) {
 			return found, err
 		}
 		var rows []listedRow
-		err = q.visible(withCustomers(q.db, q.store.ordersBy(keyPrimary))).Where("o.tenant_id = ? AND o.id IN ?", q.tenantID, ids).
+		err = q.visible(withCustomers(q.db, q.store.held("orders o", keyPrimary))).Where("o.tenant_id = ? AND o.id IN ?", q.tenantID, ids).
 			Scan(&rows).Error
 		if err != nil {
 			return nil, err
@@ -42,12 +42,12 @@ func (q selection) ids() (ids []int64, err error) {
 	if q.index == indexTerms {
 		return q.idsByTerm()
 	}
-	orders := q.store.ordersBy(q.index.name)
+	orders := q.store.ordersBy(q.index)
 	found := q.indexed(q.db.Table(orders), q.index)
 	if !q.covered() {
 		found = q.narrowed(q.db.Table(orders)).Where("o.write_date IS NOT NULL")
 	}
-	err = inOrder(found.Select("o.id")).Limit(q.limit).Scan(&ids).Error
+	err = q.index.inOrder(found.Select("o.id")).Limit(q.limit).Scan(&ids).Error
 	return ids, err
 }
 
@@ -55,5 +55,5 @@ func (q selection) ids() (ids []int64, err error) {
 func (q selection) covered() bool {
 	f, known := q.filter, q.index
 	return (q.partner == 0 || known.partner) && (f.CompanyID == 0 || known.company || known.partner) &&
-		(f.Status == "" || known.status) && (f.Source == "" || known.source) && f.Query == ""
+		(f.Status == "" || known.status) && (f.Source == "" || known.source) && !f.Blocked && f.Code == "" && f.Query == ""
 }

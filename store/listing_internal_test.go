@@ -43,6 +43,7 @@ func TestListingsAreWhatTheirFiltersSay(t *testing.T) {
 		random := rand.New(rand.NewPCG(7, 11))
 		mirror := newImagined(t, s, random)
 		mirror.write(t, 600)
+		mirror.tell(t, 250)
 		mirror.write(t, 300) // some of the same again, changed
 		mirror.remove(t, 120)
 		mirror.write(t, 60)
@@ -90,6 +91,8 @@ type imagined struct {
 	edited map[int64]bool
 	strays map[int64]bool // stand there from an earlier system
 	clock  time.Time
+	codes  map[int64]string  // the latest of the module shop
+	blocks map[int64][]int64 // open ones
 	// companies of the customers that the mirror knows
 	companies map[int64]int64
 }
@@ -102,7 +105,8 @@ const (
 
 func newImagined(t *testing.T, s *Store, random *rand.Rand) *imagined {
 	m := &imagined{store: s, random: random, orders: map[int64]order.Snapshot{}, gone: map[int64]bool{},
-		edited: map[int64]bool{}, strays: map[int64]bool{}, companies: map[int64]int64{},
+		edited: map[int64]bool{}, strays: map[int64]bool{}, codes: map[int64]string{},
+		blocks: map[int64][]int64{}, companies: map[int64]int64{},
 		clock: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
 	var customers []order.Customer
 	for id := int64(1); id <= 12; id++ {
@@ -132,7 +136,7 @@ func (m *imagined) move(t *testing.T) {
 	delete(m.companies, gone)
 }
 
-var imaginedStatuses = []order.Status{order.Draft, order.Done, order.Done, order.Done, order.Cancelled}
+var imaginedStatuses = []order.Status{order.Draft, order.Completed, order.Completed, order.Completed, order.Cancelled}
 
 // partner is often one, and rarely one of the others.
 func (m *imagined) partner() int64 {
@@ -170,6 +174,31 @@ func (m *imagined) write(t *testing.T, n int) {
 	require.NoError(t, err)
 	m.origin(t, batch)
 }
+
+// tell writes n entries into histories. Some block, and some close what does.
+func (m *imagined) tell(t *testing.T, n int) {
+	for i := range n {
+		id := 1 + m.random.Int64N(imaginedIDs)
+		if _, known := m.orders[id]; !known {
+			continue
+		}
+		e := order.HistoryEntry{OrderID: id, Code: imaginedCodes[m.random.IntN(len(imaginedCodes))], Severity: order.Info, Key: fmt.Sprint(i)}
+		if m.random.IntN(2) == 0 {
+			e.Severity = order.Blocking
+		}
+		if open := m.blocks[id]; len(open) > 0 && m.random.IntN(2) == 0 {
+			e.Closes, m.blocks[id] = open[0], open[1:]
+		}
+		written, _, err := m.store.WriteHistory(t.Context(), 1, e, func(order.HistoryEntry) error { return nil })
+		require.NoError(t, err)
+		m.codes[id] = e.Code
+		if e.Severity == order.Blocking {
+			m.blocks[id] = append(m.blocks[id], written.ID)
+		}
+	}
+}
+
+var imaginedCodes = []string{"shop:packed", "shop:packed", "shop:sent", "shop:lost"}
 
 func (m *imagined) remove(t *testing.T, n int) {
 	m.clock = m.clock.Add(time.Hour)
@@ -242,6 +271,10 @@ func (m *imagined) filter() order.Filter {
 	if m.random.IntN(2) == 0 {
 		f.Query = m.query()
 	}
+	if m.random.IntN(6) == 0 {
+		f.Code = imaginedCodes[m.random.IntN(len(imaginedCodes))]
+	}
+	f.Blocked = m.random.IntN(8) == 0
 	return f
 }
 
@@ -263,6 +296,8 @@ func (m *imagined) listed(f order.Filter) []int64 {
 			f.CustomerRef != "" && (!known || f.CustomerRef != fmt.Sprint("u-", partner)),
 			f.CompanyID != 0 && f.CompanyID != company,
 			f.Status != "" && f.Status != s.Status,
+			f.Code != "" && f.Code != m.codes[s.ID],
+			f.Blocked && len(m.blocks[s.ID]) == 0,
 			!f.From.IsZero() && s.OrderedAt.Before(f.From),
 			!f.To.IsZero() && !s.OrderedAt.Before(f.To),
 			f.Query != "" && !wordBegins(f.Query, s.Number, s.Reference):

@@ -15,6 +15,7 @@ import (
 type listingIndex struct {
 	name                                     string
 	partner, company, status, source, edited bool
+	code, blocked                            bool // an index of what derives from histories, which has no tombstones apart
 }
 
 // All but that of edits have the tombstones behind the other orders, in the order in which they were found.
@@ -28,6 +29,8 @@ var (
 	indexSource        = listingIndex{name: "idx_orders_source", source: true}
 	indexSourceStatus  = listingIndex{name: "idx_orders_source_status", source: true, status: true}
 	indexEdited        = listingIndex{name: "idx_orders_edited", edited: true}
+	indexCode          = listingIndex{name: indexLatestCode, code: true}
+	indexBlocked       = listingIndex{name: indexBlocksOrder, blocked: true}
 )
 
 // fewOrders is how far an index is looked into to learn how sparsely the orders lie in it.
@@ -49,6 +52,9 @@ type selection struct {
 // page reads the first orders that a filter selects, without their lines.
 func (s *Store) page(db *gorm.DB, tenantID int64, f order.Filter, limit int) ([]listedRow, error) {
 	q := selection{store: s, db: db, tenantID: tenantID, filter: f, limit: limit}
+	if f.Code == order.HistoryDeleted && f.Sync != order.SyncDeleted {
+		return nil, nil // they are all tombstones
+	}
 	somebody, err := q.resolveCustomer()
 	if err != nil || !somebody {
 		return nil, err
@@ -101,6 +107,12 @@ func (q selection) candidates() []listingIndex {
 	if f.Sync == order.SyncDrifted {
 		indexes = append(indexes, indexEdited)
 	}
+	if f.Blocked && f.Sync != order.SyncDeleted {
+		indexes = append(indexes, indexBlocked)
+	}
+	if f.Code != "" && f.Sync != order.SyncDeleted {
+		indexes = append(indexes, indexCode)
+	}
 	switch {
 	case f.Source != "" && f.Status != "":
 		indexes = append(indexes, indexSourceStatus)
@@ -123,11 +135,11 @@ func (q selection) choose() (listingIndex, error) {
 		return candidates[0], nil
 	}
 	return q.least(candidates, func(index listingIndex) *gorm.DB {
-		orders := q.indexed(q.db.Table(q.store.ordersBy(index.name)), index)
+		orders := q.indexed(q.db.Table(q.store.ordersBy(index)), index)
 		if q.filter.Sync == order.SyncDeleted {
 			orders = orders.Select("1")
 		} else {
-			orders = inOrder(orders.Select("o.ordered_at"))
+			orders = index.inOrder(orders.Select(index.place() + ".ordered_at"))
 		}
 		return orders.Offset(fewOrders).Limit(1)
 	})
@@ -159,13 +171,23 @@ func (q selection) read() ([]listedRow, error) {
 // leaves out which the index does not know are read all the same.
 func (q selection) rows() ([]listedRow, error) {
 	var rows []listedRow
-	found := q.visible(withCustomers(q.db, q.store.ordersBy(q.index.name)))
-	err := inOrder(q.narrowed(found)).Limit(q.limit).Scan(&rows).Error
+	found := q.visible(withCustomers(q.db, q.store.ordersBy(q.index)))
+	err := q.index.inOrder(q.narrowed(found)).Limit(q.limit).Scan(&rows).Error
 	return rows, err
 }
 
 // inOrder is the order of all listings.
-func inOrder(found *gorm.DB) *gorm.DB { return found.Order("o.ordered_at DESC, o.erp_order_id DESC") }
+func (known listingIndex) inOrder(found *gorm.DB) *gorm.DB {
+	return found.Order(known.place() + ".ordered_at DESC, " + known.place() + ".erp_order_id DESC")
+}
+
+// place is the table that has the places in the listing: orders o, or what derives from their histories h.
+func (known listingIndex) place() string {
+	if known.code || known.blocked {
+		return "h"
+	}
+	return "o"
+}
 
 func latestFirst(a, b orderRow) int {
 	return cmp.Or(b.OrderedAt.Compare(a.OrderedAt), cmp.Compare(b.ERPOrderID, a.ERPOrderID))
@@ -193,6 +215,15 @@ func (q selection) narrowed(found *gorm.DB) *gorm.DB {
 	if f.Source != "" && !known.source {
 		found = found.Where("o.source = ?", f.Source)
 	}
+	// EXISTS would let the database begin there, and leave the index.
+	if f.Blocked && !known.blocked {
+		found = found.Where("(SELECT COUNT(*) FROM history_blocks b WHERE b.tenant_id = o.tenant_id AND b.erp_order_id = o.erp_order_id) > 0")
+	}
+	if f.Code != "" && !known.code {
+		module, _, _ := strings.Cut(f.Code, ":")
+		found = found.Where("(SELECT l.status_code FROM history_latest l WHERE l.tenant_id = o.tenant_id AND l.erp_order_id = o.erp_order_id"+
+			" AND l.module = ?) = ?", module, f.Code)
+	}
 	if f.Query != "" {
 		found = found.Where("INSTR(o.search_text, ?) > 0", q.search.Text)
 	}
@@ -211,7 +242,10 @@ func (q selection) visible(found *gorm.DB) *gorm.DB {
 // indexed adds those of the conditions that an index knows.
 func (q selection) indexed(found *gorm.DB, known listingIndex) *gorm.DB {
 	f := q.filter
-	found = found.Where("o.tenant_id = ?", q.tenantID)
+	found = found.Where(known.place()+".tenant_id = ?", q.tenantID)
+	if known.code {
+		found = found.Where("h.status_code = ?", f.Code)
+	}
 	if known.partner {
 		found = found.Where("o.erp_partner_id = ?", q.partner)
 	}
@@ -236,28 +270,29 @@ func (q selection) indexed(found *gorm.DB, known listingIndex) *gorm.DB {
 		found = found.Where("o.deleted_at IS NULL")
 	}
 	if !f.From.IsZero() {
-		found = found.Where("o.ordered_at >= ?", timestamp(f.From))
+		found = found.Where(known.place()+".ordered_at >= ?", timestamp(f.From))
 	}
 	if !f.To.IsZero() {
-		found = found.Where("o.ordered_at < ?", timestamp(f.To))
+		found = found.Where(known.place()+".ordered_at < ?", timestamp(f.To))
 	}
 	if q.until.ID != 0 {
-		found = q.beyond(found, ">=", q.until)
+		found = known.beyond(found, ">=", q.until, q.store.dialect)
 	}
 	if f.Before.ID != 0 {
-		found = q.beyond(found, "<", f.Before)
+		found = known.beyond(found, "<", f.Before, q.store.dialect)
 	}
 	return found
 }
 
 // beyond begins behind the page before, or ends. Any number of orders may have one time, so that the id is part of where the
 // index is entered: in the words that the database understands as such.
-func (q selection) beyond(found *gorm.DB, side string, p order.Position) *gorm.DB {
+func (known listingIndex) beyond(found *gorm.DB, side string, p order.Position, dialect migrations.Dialect) *gorm.DB {
 	at := timestamp(p.OrderedAt)
-	if q.store.dialect == migrations.SQLite {
-		return found.Where("(o.ordered_at, o.erp_order_id) "+side+" (?, ?)", at, p.ID)
+	orderedAt, id := known.place()+".ordered_at", known.place()+".erp_order_id"
+	if dialect == migrations.SQLite {
+		return found.Where("("+orderedAt+", "+id+") "+side+" (?, ?)", at, p.ID)
 	}
-	return found.Where("(o.ordered_at "+side[:1]+" ? OR (o.ordered_at = ? AND o.erp_order_id "+side+" ?))", at, at, p.ID)
+	return found.Where("("+orderedAt+" "+side[:1]+" ? OR ("+orderedAt+" = ? AND "+id+" "+side+" ?))", at, at, p.ID)
 }
 
 // forceIndex holds MySQL and MariaDB to an index that has the rows in the order they are asked for. Left alone, both
@@ -280,14 +315,30 @@ func (s *Store) held(table, index string) string {
 	return table + " INDEXED BY " + index
 }
 
-// ordersBy is the table of orders, as o, held to an index.
-func (s *Store) ordersBy(index string) string { return s.held("orders o", index) }
+// ordersBy is the table of orders, as o, held to an index. What derives from histories comes before it, as h, and each order of it
+// is looked up.
+func (s *Store) ordersBy(index listingIndex) string {
+	derived := map[string]string{indexLatestCode: "history_latest h", indexBlocksOrder: "history_blocks h"}[index.name]
+	if derived == "" {
+		return s.held("orders o", index.name)
+	}
+	return s.held(derived, index.name) + s.inTurn() + s.held("orders o", keyOrder) +
+		" ON o.tenant_id = h.tenant_id AND o.erp_order_id = h.erp_order_id"
+}
+
+// inTurn joins two tables in the order in which they are written.
+func (s *Store) inTurn() string {
+	if s.dialect == migrations.SQLite {
+		return " CROSS JOIN "
+	}
+	return " STRAIGHT_JOIN "
+}
 
 // withCustomers selects orders as o. A customer that the mirror does not have leaves only its id. Rows of an earlier
 // system that were never read from the ERP (they have no write_date) hold too little to be shown.
 func withCustomers(db *gorm.DB, orders string) *gorm.DB {
 	return db.Table(orders).
-		Select("o.id, o.erp_order_id, o.number, o.status, o.erp_partner_id, o.reference, o.source, o.note, o.currency," +
+		Select("o.id, o.erp_order_id, o.number, o.erp_state, o.status, o.fulfilment, o.payment, o.erp_partner_id, o.reference, o.source, o.note, o.currency," +
 			" o.currency_decimals, o.amount_untaxed, o.amount_tax, o.amount_total, o.ordered_at, o.erp_created_at," +
 			" o.erp_updated_at, o.documents, o.original, o.digest, o.deleted_at," +
 			" c.ref AS customer_ref, c.name AS customer_name, c.email AS customer_email").

@@ -52,19 +52,3 @@ func (a *arrival) compareWithOriginal() error {
 	}
 	return nil
 }
-
-// noteEdits enters in the history that an order differs from what was sent in another way than before.
-func (u *upsert) noteEdits(arriving orderRow, before sql.NullString) {
-	if arriving.Edits == before {
-		return
-	}
-	entry := historyRow{TenantID: u.tenantID, OrderID: arriving.ID, Code: order.HistoryEdited, Severity: string(order.Warning),
-		Detail: "differs from what was sent: " + arriving.Edits.String, RecordedBy: u.recordedBy, RecordedAt: u.now}
-	if !arriving.Edits.Valid {
-		entry.Severity, entry.Detail = string(order.Info), "is again as it was sent"
-	}
-	if p, placed := u.placements[arriving.ERPOrderID]; placed {
-		entry.RecordedBy = p.caller
-	}
-	u.history = append(u.history, entry)
-}

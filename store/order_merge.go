@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -24,11 +23,11 @@ type upsert struct {
 	counts    Upserted
 	rowIDs    map[int64]int64 // by ERP id
 	strangers map[int64]bool  // partners that the mirror did not know
-	history   []historyRow
 }
 
-// placement is what is known of an order because it was placed from here.
+// placement is what is known of an order because it was placed, or something was done with it, from here.
 type placement struct {
+	action   bool // the order stood before: source and original are not known
 	source   string
 	caller   string
 	original order.Original
@@ -52,7 +51,7 @@ func (u *upsert) run(arrivals []arrival) error {
 		}
 		u.rowIDs[row.ERPOrderID] = row.ID
 		a.order.ID, a.order.Source, a.order.Original = row.ID, row.Source, row.Original
-		if p, placed := u.placements[row.ERPOrderID]; placed {
+		if p, placed := u.placements[row.ERPOrderID]; placed && !p.action {
 			a.order.Source = p.source
 		}
 		if err := a.compareWithOriginal(); err != nil {
@@ -61,7 +60,6 @@ func (u *upsert) run(arrivals []arrival) error {
 		switch u.judge(a, row) {
 		case newer:
 			changed = append(changed, a)
-			u.noteChange(a.order, row)
 		case sameReadLater:
 			later[a.order.ReadAt.Time] = append(later[a.order.ReadAt.Time], row.ID)
 		}
@@ -84,13 +82,14 @@ func (u *upsert) run(arrivals []arrival) error {
 	if err := u.noteReading(later); err != nil {
 		return err
 	}
-	if err := u.notePlacements(arrivals, standing); err != nil {
-		return err
-	}
 	if err := u.insertLines(created, changed); err != nil {
 		return err
 	}
-	return insertHistory(u.tx, u.history)
+	corrected, err := u.correctOrigins(arrivals, standing)
+	if err != nil {
+		return err
+	}
+	return u.tell(telling{created: created, changed: changed, corrected: corrected}, standing)
 }
 
 // standing reads and locks what the mirror holds of the orders, by ERP id.
@@ -101,7 +100,7 @@ func (u *upsert) standing(arrivals []arrival) (map[int64]orderRow, error) {
 	}
 	var rows []orderRow
 	err := u.store.forUpdate(u.tx).
-		Select("id", "erp_order_id", "status", "source", "write_date", "lines_write_date", "read_at", "digest", "deleted_at",
+		Select("id", "erp_order_id", "status", "source", "write_date", "lines_write_date", "documents_write_date", "read_at", "digest", "deleted_at",
 			"original", "edits", "number", "reference", "ordered_at", "search_text").
 		Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, ids).
 		Order("erp_order_id").Find(&rows).Error
@@ -137,26 +136,6 @@ func (u *upsert) judge(a arrival, standing orderRow) verdict {
 	}
 	u.counts.Updated++
 	return newer
-}
-
-// noteChange enters in the history what a newer state means to people.
-func (u *upsert) noteChange(arriving, standing orderRow) {
-	if standing.DeletedAt.Valid {
-		u.note(arriving, order.HistoryRestored, "")
-	}
-	if standing.Status != arriving.Status {
-		u.note(arriving, order.HistoryStatusChanged, standing.Status)
-	}
-	u.noteEdits(arriving, standing.Edits)
-}
-
-func (u *upsert) note(arriving orderRow, code, from string) {
-	recordedBy := u.recordedBy
-	if p, placed := u.placements[arriving.ERPOrderID]; placed {
-		recordedBy = p.caller
-	}
-	u.history = append(u.history, historyRow{TenantID: u.tenantID, OrderID: arriving.ID, Code: code,
-		Severity: string(order.Info), FromStatus: from, ToStatus: arriving.Status, RecordedBy: recordedBy, RecordedAt: u.now})
 }
 
 // create inserts orders and sets their row ids. They are read back, because what a server says about the ids of a
@@ -197,10 +176,6 @@ func (u *upsert) create(created []arrival) error {
 	}
 	for i := range created {
 		created[i].order.ID = u.rowIDs[created[i].order.ERPOrderID]
-		if _, placed := u.placements[created[i].order.ERPOrderID]; !placed {
-			u.note(created[i].order, order.HistoryAppeared, "")
-		}
-		u.noteEdits(created[i].order, sql.NullString{})
 	}
 	return nil
 }
@@ -211,8 +186,8 @@ func (u *upsert) origins(erpOrderIDs []int64) (map[int64]placement, error) {
 	var others []int64
 	for _, id := range erpOrderIDs {
 		p, placed := u.placements[id]
-		if !placed {
-			p.source = order.SourceERP
+		if !placed || p.action {
+			p = placement{source: order.SourceERP}
 			others = append(others, id)
 		}
 		origins[id] = p
@@ -222,7 +197,7 @@ func (u *upsert) origins(erpOrderIDs []int64) (map[int64]placement, error) {
 	}
 	var rows []intentRow
 	// The first of those that have an order counts: keys of other systems may have been adopted for it later.
-	err := u.tx.Where("tenant_id = ? AND erp_order_id IN ?", u.tenantID, others).Order("id DESC").Find(&rows).Error
+	err := u.tx.Where("tenant_id = ? AND erp_order_id IN ? AND kind = ?", u.tenantID, others, placing).Order("id DESC").Find(&rows).Error
 	if err != nil {
 		return nil, err
 	}
@@ -271,30 +246,32 @@ func (u *upsert) noteReading(later map[time.Time][]int64) error {
 	return nil
 }
 
-// notePlacements appends the placements' own entries, and corrects the source where a sync was faster.
-func (u *upsert) notePlacements(arrivals []arrival, standing map[int64]orderRow) error {
+// correctOrigins corrects who placed orders that a sync brought before their placement was stored, and returns those of
+// which it found how they differ from what was sent.
+func (u *upsert) correctOrigins(arrivals []arrival, standing map[int64]orderRow) ([]arrival, error) {
+	var corrected []arrival
 	for _, a := range arrivals {
 		p, placed := u.placements[a.order.ERPOrderID]
-		if !placed {
+		row, known := standing[a.order.ERPOrderID]
+		if !placed || p.action || !known || (row.Source == p.source && row.Original.Valid) {
 			continue
 		}
-		if row, known := standing[a.order.ERPOrderID]; known && (row.Source != p.source || !row.Original.Valid) {
-			if err := u.setOrigin(a, row, p); err != nil {
-				return fmt.Errorf("setting who placed it: %w", err)
-			}
+		compared, err := u.setOrigin(&a, row, p)
+		if err != nil {
+			return nil, fmt.Errorf("setting who placed it: %w", err)
 		}
-		for _, entry := range p.entries {
-			u.history = append(u.history, newHistoryRow(u.tenantID, u.rowIDs[a.order.ERPOrderID], entry, u.now))
+		if compared {
+			corrected = append(corrected, a)
 		}
 	}
-	return nil
+	return corrected, nil
 }
 
 // setOrigin corrects an order that a sync brought before its placement was stored. If that sync saw a newer state, how this
 // differs from what was sent is found when it is read the next time: it then looks like another state.
-func (u *upsert) setOrigin(a arrival, standing orderRow, p placement) (err error) {
+func (u *upsert) setOrigin(a *arrival, standing orderRow, p placement) (compared bool, err error) {
 	if a.order.Original, err = originalText(p.original); err != nil {
-		return err
+		return false, err
 	}
 	a.order.ID = standing.ID
 	changes := map[string]any{"source": p.source, "original": a.order.Original, "updated_at": u.now}
@@ -302,12 +279,12 @@ func (u *upsert) setOrigin(a arrival, standing orderRow, p placement) (err error
 		changes["digest"] = ""
 	} else {
 		if err := a.compareWithOriginal(); err != nil {
-			return err
+			return false, err
 		}
-		u.noteEdits(a.order, standing.Edits)
+		compared = true
 		changes["edits"], changes["edited"] = a.order.Edits, a.order.Edited
 	}
-	return u.tx.Model(&orderRow{}).Where("id = ? AND tenant_id = ?", standing.ID, u.tenantID).Updates(changes).Error
+	return compared, u.tx.Model(&orderRow{}).Where("id = ? AND tenant_id = ?", standing.ID, u.tenantID).Updates(changes).Error
 }
 
 func (u *upsert) insertLines(groups ...[]arrival) error {

@@ -20,7 +20,10 @@ type orderRow struct {
 	TenantID           int64
 	ERPOrderID         int64 `gorm:"column:erp_order_id"`
 	Number             string
+	ERPState           string `gorm:"column:erp_state"`
 	Status             string
+	Fulfilment         string
+	Payment            string
 	ERPPartnerID       int64 `gorm:"column:erp_partner_id"`
 	ERPCompanyID       int64 `gorm:"column:erp_company_id" json:"-"` // of the customer; no part of what the ERP says of the order
 	Reference          string
@@ -107,13 +110,15 @@ func (r orderRow) documents() (d documents, err error) {
 type arrival struct {
 	order orderRow
 	lines []lineRow
+	seen  order.Order // as much of it as its history tells of
 }
 
 // prepareSnapshot brings a snapshot to what the database can hold exactly, on every dialect alike.
 func prepareSnapshot(s order.Snapshot) (arrival, error) {
 	a := arrival{
 		order: orderRow{
-			ERPOrderID: s.ID, Number: s.Number, Status: string(s.Status), ERPPartnerID: s.Customer.ERPPartnerID,
+			ERPOrderID: s.ID, Number: s.Number, ERPState: string(s.State), Status: string(s.Status),
+			Fulfilment: string(s.Fulfilment), Payment: string(s.Payment), ERPPartnerID: s.Customer.ERPPartnerID,
 			Reference: s.Reference, Note: s.Note, Currency: s.Currency, CurrencyDecimals: s.CurrencyDecimals,
 			AmountUntaxed: amount(s.AmountUntaxed), AmountTax: amount(s.AmountTax), AmountTotal: amount(s.AmountTotal),
 			OrderedAt: orderedAt(s), SearchText: order.SearchText(s.Number, s.Reference),
@@ -122,6 +127,7 @@ func prepareSnapshot(s order.Snapshot) (arrival, error) {
 			DocumentsWriteDate: nullTime(s.DocumentsWriteDate), ReadAt: nullTime(s.ReadAt),
 		},
 		lines: make([]lineRow, len(s.Lines)),
+		seen:  order.Order{ID: s.ID, Status: s.Status, Deliveries: s.Deliveries, Invoices: s.Invoices},
 	}
 	for i, l := range s.Lines {
 		a.lines[i] = lineRow{

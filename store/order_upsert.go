@@ -14,7 +14,7 @@ import (
 const (
 	// upsertBatch is how many orders one transaction brings up to date: it bounds how long their rows are locked.
 	upsertBatch = 200
-	// insertRows is how many rows one INSERT has. SQLite allows 32766 values in a statement, and a row has up to 26.
+	// insertRows is how many rows one INSERT has. SQLite allows 32766 values in a statement, and a row has up to 29.
 	insertRows = 500
 	// lookupIDs is how many ids one IN list has.
 	lookupIDs = 1000
@@ -87,8 +87,8 @@ const readingSlack = 3 * time.Second
 // compareAge is negative if arriving is an older state of an order than standing, positive if it is newer, and 0 if they
 // are of the same age. The order's write_date decides, then that of its lines. But deleting the line that was written
 // last takes the lines' date back, and may leave the order's alone: there the later reading is the newer state. Two
-// readings within the slack cannot be told apart; then the one that arrives counts, and the next sync, which reads
-// again what was read so soon after it was written, has the last word.
+// readings within the slack are told apart by the date of the documents, or not at all; then the one that arrives counts, and
+// the next sync, which reads again what was read so soon after it was written, has the last word.
 func compareAge(arriving, standing orderRow) int {
 	if c := timeOf(arriving.WriteDate).Compare(timeOf(standing.WriteDate)); c != 0 {
 		return c
@@ -99,7 +99,7 @@ func compareAge(arriving, standing orderRow) int {
 	}
 	lines := timeOf(arriving.LinesWriteDate).Compare(timeOf(standing.LinesWriteDate))
 	if lines == 0 || (lines < 0 && reading >= 0) {
-		return reading
+		return cmp.Or(reading, timeOf(arriving.DocumentsWriteDate).Compare(timeOf(standing.DocumentsWriteDate)))
 	}
 	return lines
 }

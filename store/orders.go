@@ -68,7 +68,9 @@ func (s *Store) OrderInDoubt(ctx context.Context, tenantID, id int64) (bool, err
 	var n int64
 	err := s.read(ctx, "count", "intents", func(db *gorm.DB) error {
 		return db.Model(&intentRow{}).Where("tenant_id = ? AND erp_order_id = ? AND state IN ?", tenantID, id,
-			[]string{string(order.Sending), string(order.Parked)}).Count(&n).Error
+			[]string{string(order.Sending), string(order.Parked)}).
+			Where("kind = ? OR state = ? OR unknown_at IS NOT NULL", placing, string(order.Parked)). // an action under way is none
+			Count(&n).Error
 	})
 	return n > 0, err
 }
@@ -125,7 +127,7 @@ func (s *Store) MarkDeleted(ctx context.Context, tenantID int64, ids []int64, as
 
 func (s *Store) markDeleted(tx *gorm.DB, tenantID int64, ids []int64, asOf time.Time, recordedBy string) (int64, error) {
 	var rows []orderRow
-	err := s.forUpdate(tx).Select("id", "status").
+	err := s.forUpdate(tx).Select("id", "erp_order_id", "status", "ordered_at").
 		Where("tenant_id = ? AND erp_order_id IN ? AND deleted_at IS NULL", tenantID, ids).
 		Order("erp_order_id").Find(&rows).Error
 	if err != nil || len(rows) == 0 {
@@ -133,16 +135,23 @@ func (s *Store) markDeleted(tx *gorm.DB, tenantID int64, ids []int64, asOf time.
 	}
 	now := s.now()
 	rowIDs := make([]int64, len(rows))
-	entries := make([]historyRow, len(rows))
+	orderedAt := make(map[int64]time.Time, len(rows))
 	for i, row := range rows {
-		rowIDs[i] = row.ID
-		entries[i] = historyRow{TenantID: tenantID, OrderID: row.ID, Code: order.HistoryDeleted,
-			Severity: string(order.Warning), FromStatus: row.Status, RecordedBy: recordedBy, RecordedAt: now}
+		rowIDs[i], orderedAt[row.ERPOrderID] = row.ID, row.OrderedAt
+	}
+	history, err := s.appendTo(tx, tenantID, now, orderedAt)
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range rows {
+		gone := order.Entry(row.ERPOrderID, order.HistoryDeleted)
+		gone.Payload = order.PayloadText(map[string]any{"status": row.Status})
+		history.add(row.ERPOrderID, recordedBy, history.known[row.ERPOrderID].Say(order.SubjectPlace, order.Gone, gone))
 	}
 	err = tx.Model(&orderRow{}).Where("tenant_id = ? AND id IN ?", tenantID, rowIDs).
 		Updates(map[string]any{"deleted_at": sql.NullTime{Time: now, Valid: true}, "read_at": nullTime(asOf), "updated_at": now}).Error
 	if err != nil {
 		return 0, err
 	}
-	return int64(len(rows)), insertHistory(tx, entries)
+	return int64(len(rows)), history.write()
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // PlaceIntents stores the orders with their lines, appends the entries to their histories, and closes the intents as
-// Placed, all in one transaction. It returns the orders as stored, by intent; one is newer than its snapshot if the mirror
+// Placed, those of actions as Performed, all in one transaction. It returns the orders as stored, by intent; one is newer than its snapshot if the mirror
 // already held a newer state. An intent that token does not hold is missing: nothing was written of it. After ErrUnknown,
 // Intent tells whether they were placed.
 func (s *Store) PlaceIntents(
@@ -81,7 +81,7 @@ func (s *Store) mirrorPlaced(tx *gorm.DB, tenantID int64, placed []Placed) error
 		snapshots[i] = p.Snapshot
 		of, twice := placements[p.Snapshot.ID]
 		if !twice {
-			of = placement{source: p.Source, caller: p.Caller, original: p.Original}
+			of = placement{action: p.Action, source: p.Source, caller: p.Caller, original: p.Original}
 		}
 		of.entries = append(of.entries, p.Entries...)
 		placements[p.Snapshot.ID] = of
@@ -104,7 +104,8 @@ func (s *Store) closePlaced(tx *gorm.DB, tenantID int64, held []int64, orders ma
 		results[id] = string(text)
 	}
 	changes := free(s.now())
-	changes["state"], changes["failure"] = string(order.Placed), nil
+	changes["state"] = gorm.Expr("CASE WHEN kind = ? THEN ? ELSE ? END", placing, string(order.Placed), string(order.Performed))
+	changes["failure"], changes["busy_order_id"] = nil, nil
 	changes["erp_order_id"] = byID(held, func(id int64) int64 { return orders[id].ID })
 	changes["result"] = byID(held, func(id int64) string { return results[id] })
 	return tx.Model(&intentRow{}).Where("tenant_id = ? AND id IN ?", tenantID, held).Updates(changes).Error

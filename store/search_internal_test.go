@@ -80,9 +80,9 @@ func TestASearchTakesTheShortWay(t *testing.T) {
 		place := func(id int) time.Time { return at.Add(time.Duration(id) * time.Minute) }
 		status := func(id int64) order.Status {
 			if id%70 == 0 {
-				return order.Sent
+				return order.Picking
 			}
-			return order.Done
+			return order.Completed
 		}
 		var snapshots []order.Snapshot
 		for id := int64(1); id <= 2000; id++ {
@@ -104,8 +104,8 @@ func TestASearchTakesTheShortWay(t *testing.T) {
 			{"few have it", order.Filter{Query: "s0470"}, 470, 100},
 			{"some have it", order.Filter{Query: "s01"}, 199, 520},
 			{"some have it, a later page", order.Filter{Query: "s01", Before: order.Position{OrderedAt: place(110), ID: 110}}, 109, 510},
-			{"fewer have another condition", order.Filter{Query: "s01", Status: order.Sent}, 140, 300},
-			{"fewer have it than another condition", order.Filter{Query: "s019", Status: order.Done}, 199, 80},
+			{"fewer have another condition", order.Filter{Query: "s01", Status: order.Picking}, 140, 300},
+			{"fewer have it than another condition", order.Filter{Query: "s019", Status: order.Completed}, 199, 80},
 			{"all have it", order.Filter{Query: "s"}, 2000, 600},
 			// Numbers run with time: those that begin alike may all be old.
 			{"old ones have it", order.Filter{Query: "s0"}, 999, 2000},

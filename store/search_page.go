@@ -6,7 +6,6 @@ import (
 
 	"gorm.io/gorm"
 
-	"ordergate/migrations"
 	"ordergate/order"
 )
 
@@ -119,7 +118,7 @@ func (q selection) shorterThan(terms int) (listingIndex, error) {
 		if index == indexTerms {
 			return q.db.Raw("SELECT ?", terms)
 		}
-		orders := q.indexed(q.db.Table(q.store.ordersBy(index.name)), index)
+		orders := q.indexed(q.db.Table(q.store.ordersBy(index)), index)
 		return q.db.Raw("SELECT COUNT(*) FROM (?) entries", orders.Select("1").Limit(terms))
 	})
 }
@@ -131,11 +130,7 @@ func (s *Store) terms() string { return "order_terms t" + s.forceIndex(keyPrimar
 // no more orders than it takes to fill the page; what is said of the orders' ordered_at they ask of the terms. SQLite reads
 // all of them.
 func (s *Store) termsWithOrders() string {
-	join := " STRAIGHT_JOIN "
-	if s.dialect == migrations.SQLite {
-		join = " CROSS JOIN "
-	}
-	return s.terms() + join + s.ordersBy(keyOrder) + " ON o.tenant_id = t.tenant_id AND o.erp_order_id = t.erp_order_id AND o.ordered_at = t.ordered_at"
+	return s.terms() + s.inTurn() + s.held("orders o", keyOrder) + " ON o.tenant_id = t.tenant_id AND o.erp_order_id = t.erp_order_id AND o.ordered_at = t.ordered_at"
 }
 
 // idsByTerm is ids for what the terms leave. An order that has several of the terms stands there in a row. If these are too
@@ -153,8 +148,8 @@ func (q selection) idsByTerm() (ids []int64, err error) {
 // run with time and the text begins old ones, all its terms are sorted after all.
 func (q selection) walk() ([]listedRow, error) {
 	var end []orderRow
-	err := inOrder(q.indexed(q.db.Table(q.store.ordersBy(q.index.name)), q.index)).
-		Select("o.ordered_at, o.erp_order_id").Offset(q.store.search.walked).Limit(1).Scan(&end).Error
+	err := q.index.inOrder(q.indexed(q.db.Table(q.store.ordersBy(q.index)), q.index)).
+		Select(q.index.place() + ".ordered_at, " + q.index.place() + ".erp_order_id").Offset(q.store.search.walked).Limit(1).Scan(&end).Error
 	if err != nil {
 		return nil, err
 	}

@@ -154,11 +154,12 @@ func TestAStoredResultStaysReadable(t *testing.T) {
 	s := storetest.Migrated(t, storetest.SQLite(t), store.Options{})
 	in := intent("k")
 	require.NoError(t, s.InsertIntent(t.Context(), in))
-	const result = `{"ID":4711,"Number":"S04711","Status":"draft","Customer":{"ERPPartnerID":9,"Ref":"u-17","Name":"Ada",
+	const result = `{"ID":4711,"Number":"S04711","Status":"done","Customer":{"ERPPartnerID":9,"Ref":"u-17","Name":"Ada",
 		"Email":"ada@example.com"},"Reference":"PO-1","Source":"portal","Note":"n","Currency":"EUR","CurrencyDecimals":2,
 		"AmountUntaxed":"39.8","AmountTax":"8.36","AmountTotal":"48.16","Lines":[{"ERPLineID":1,"ERPProductID":31,"SKU":"A",
 		"Name":"Cabinet","UnitOfMeasure":"Units","Quantity":"2","UnitPrice":"19.9","Discount":"5","Subtotal":"39.8",
-		"Tax":"8.36","Total":"48.16"}],"OrderedAt":"2026-03-14T10:00:00Z","CreatedAt":"2026-03-14T10:00:00Z",
+		"Tax":"8.36","Total":"48.16"}],"Deliveries":[{"id":3,"number":"O3","state":"ready"},{"id":4,"number":"R4","state":"ready","return":true}],
+		"OrderedAt":"2026-03-14T10:00:00Z","CreatedAt":"2026-03-14T10:00:00Z",
 		"UpdatedAt":"2026-03-14T10:00:00Z","DeletedAt":"0001-01-01T00:00:00Z"}`
 	const failure = `{"kind":"unprocessable","code":"sku_unknown","message":"No.","violations":[{"Field":"lines[0].sku",
 		"Message":"No."}],"retry_after":1000000000}`
@@ -168,7 +169,11 @@ func TestAStoredResultStaysReadable(t *testing.T) {
 	require.NoError(t, err)
 	got := *stored.Result
 	require.Equal(t, "S04711", got.Number)
+	require.Equal(t, order.Standing{Status: order.Confirmed, Fulfilment: order.FulfilmentNone, Payment: order.PaymentNone},
+		order.Standing{Status: got.Status, Fulfilment: got.Fulfilment, Payment: got.Payment}, "a status that there was before the others")
 	require.Equal(t, order.Party{ERPPartnerID: 9, Ref: "u-17", Name: "Ada", Email: "ada@example.com"}, got.Customer)
+	require.Equal(t, []order.Delivery{{ID: 3, Number: "O3", State: order.Ready, Kind: order.DeliveryOutgoing},
+		{ID: 4, Number: "R4", State: order.Ready, Kind: order.DeliveryReturn}}, got.Deliveries)
 	require.Equal(t, "48.16", got.AmountTotal.String())
 	require.Equal(t, "19.9", got.Lines[0].UnitPrice.String())
 	require.Equal(t, "5", got.Lines[0].Discount.String())

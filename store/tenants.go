@@ -32,6 +32,20 @@ func (s *Store) Tenant(ctx context.Context, name string) (int64, error) {
 	return row.ID, err
 }
 
+// Tenants returns the tenants that the database has rows of, without their settings, by id.
+func (s *Store) Tenants(ctx context.Context) ([]order.Tenant, error) {
+	var rows []tenantRow
+	err := s.read(ctx, "list", "tenants", func(db *gorm.DB) error { return db.Order("id").Find(&rows).Error })
+	if err != nil {
+		return nil, err
+	}
+	tenants := make([]order.Tenant, len(rows))
+	for i, row := range rows {
+		tenants[i] = order.Tenant{ID: row.ID, Name: row.Name}
+	}
+	return tenants, nil
+}
+
 // EnsureTenant returns the id of the tenant with a name, and creates it if there is none. The first tenant of a database
 // has id 1, as the rows that an earlier system left.
 func (s *Store) EnsureTenant(ctx context.Context, name string) (int64, error) {

@@ -163,7 +163,7 @@ func TestALateRetryOfAnAdoptedKeyFindsItsOrder(t *testing.T) {
 
 	// The mirror is lost, and read again where it is needed.
 	lose := func() {
-		for _, table := range []string{"order_history", "order_lines", "orders"} {
+		for _, table := range []string{"order_lines", "orders"} {
 			_, err := b.db.DB().ExecContext(t.Context(), "DELETE FROM "+table)
 			require.NoError(t, err)
 		}

@@ -105,7 +105,7 @@ func (s *Service) Audit(ctx context.Context, o AuditOptions) (order.AuditRun, er
 		return a.run, err
 	}
 	if !cursor.Complete {
-		return a.run, order.Errorf(order.Conflict, neverSyncedCode, "%s There is nothing to compare yet.", neverSynced)
+		return a.run, errNeverSynced
 	}
 	run, begun, err := s.mirror.BeginAudit(ctx, s.tenant.ID, a.run, a.token, a.leaseUntil())
 	if err != nil {
@@ -121,7 +121,8 @@ func (s *Service) Audit(ctx context.Context, o AuditOptions) (order.AuditRun, er
 // ErrNightTaken is the error of a nightly audit that has run already, or runs in another process.
 var ErrNightTaken = order.Errorf(order.Conflict, "night_taken", "This night's audit has run already, or runs in another process.")
 
-const neverSyncedCode = "never_synced"
+// errNeverSynced is the error of what needs a mirror that was once complete.
+var errNeverSynced = order.Errorf(order.Conflict, "never_synced", "%s Try again when it has.", neverSynced)
 
 // perform finds the differences, names them and, if asked to, repairs them.
 func (a *audit) perform(ctx context.Context) error {

@@ -35,7 +35,7 @@ func (s *Service) auditIfDue(ctx context.Context) error {
 	}
 	_, err := s.Audit(ctx, AuditOptions{Trigger: order.Nightly, Repair: s.cfg.AuditRepair, Night: due.Format(time.DateOnly)})
 	var e *order.Error
-	if errors.As(err, &e) && (e.Code == ErrNightTaken.Code || e.Code == neverSyncedCode) {
+	if errors.As(err, &e) && (e.Code == ErrNightTaken.Code || e.Code == errNeverSynced.Code) {
 		return nil
 	}
 	if err == nil {

@@ -44,7 +44,10 @@ func compareOrders(mirror, erp *order.Snapshot) (order.FindingKind, string) {
 
 	compareLines(&lines, mirror.Lines, erp.Lines)
 
+	rest.values("state", mirror.State, erp.State)
 	rest.values("status", mirror.Status, erp.Status)
+	rest.values("fulfilment", mirror.Fulfilment, erp.Fulfilment)
+	rest.values("payment", mirror.Payment, erp.Payment)
 	rest.values("number", mirror.Number, erp.Number)
 	rest.values("customer", mirror.Customer.ERPPartnerID, erp.Customer.ERPPartnerID)
 	rest.values("reference", mirror.Reference, erp.Reference)
@@ -108,7 +111,7 @@ func compareDeliveries(d *differences, mirror, erp []order.Delivery) {
 		name := fmt.Sprintf("delivery %d ", m.ID)
 		d.values(name+"number", m.Number, e.Number)
 		d.values(name+"state", m.State, e.State)
-		d.values(name+"return", m.Return, e.Return)
+		d.values(name+"kind", m.Kind, e.Kind)
 		d.values(name+"backorder of", m.BackorderOf, e.BackorderOf)
 		d.values(name+"carrier", m.Carrier, e.Carrier)
 		d.values(name+"tracking", m.Tracking, e.Tracking)

@@ -172,7 +172,7 @@ func (w *auditWorld) rowID(t *testing.T, id int64) int64 {
 // stray puts a row into the mirror that was never read from the ERP, or, with readAt, one that says it was.
 func (w *auditWorld) stray(t *testing.T, like, id int64, readAt any) {
 	t.Helper()
-	const same = "tenant_id, number, status, erp_partner_id, reference, source, note, currency, currency_decimals, amount_untaxed," +
+	const same = "tenant_id, number, erp_state, status, fulfilment, payment, erp_partner_id, reference, source, note, currency, currency_decimals, amount_untaxed," +
 		" amount_tax, amount_total, ordered_at, search_text, erp_created_at, erp_updated_at, write_date, lines_write_date, digest, created_at, updated_at"
 	_, err := w.db.DB().ExecContext(t.Context(), "INSERT INTO orders (erp_order_id, read_at, "+same+") SELECT ?, ?, "+same+
 		" FROM orders WHERE id = ?", id, readAt, w.rowID(t, like))

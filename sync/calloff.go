@@ -43,10 +43,10 @@ func (s *Service) callOff(ctx context.Context, a *attempt) {
 		}
 		a.calledOff = true
 	case outcome(refusal) == odoo.Rejected:
-		a.entries = []order.HistoryEntry{s.placedEntry(a), {
-			Code: order.HistoryCancelRefused, Severity: order.Warning, To: a.snapshot.Status, RecordedBy: a.in.Caller, RecordedAt: s.now(),
-			Detail: "The order was called off before it was known to be placed, and the ERP would not cancel it.",
-		}}
+		stays := order.Entry(id, order.HistoryCancelRefused)
+		stays.WrittenBy, stays.RecordedAt = a.in.Caller, s.now()
+		stays.Detail = "The order was called off before it was known to be placed, and the ERP would not cancel it."
+		a.entries = []order.HistoryEntry{s.placedEntry(a), stays}
 	default:
 		a.snapshot = nil
 		a.fail(odoo.Unknown, errors.Join(errNotCancelled, refusal))

@@ -13,8 +13,8 @@ import (
 	"ordergate/store"
 )
 
-// attempt is one try to place the order of one intent, within a batch. An attempt that has neither err nor an order yet
-// goes on.
+// attempt is one try to place the order of one intent, within a batch, or to do something with an order. An attempt that has
+// neither err nor an order yet goes on.
 type attempt struct {
 	in     order.Intent
 	ticket *ticket // nil if nobody waits for it
@@ -50,7 +50,7 @@ func (a *attempt) unsent() bool {
 	return a.going() && (a.in.ERPOrderID == 0 || failpoint.Out(failpoint.DeletedStays))
 }
 
-// carry makes one attempt at each order of a batch under the lease of token, writes down how they ended, and tells those
+// carry makes one attempt at each order of a batch, or at one action, under the lease of token, writes down how they ended, and tells those
 // who wait. It outlives the requests that asked for it: a caller who hangs up does not leave an order half placed. Definite
 // says whether the ERP gave a clear answer about any order.
 func (s *Service) carry(token string, attempts []*attempt) (definite bool) {
@@ -61,7 +61,11 @@ func (s *Service) carry(token string, attempts []*attempt) (definite bool) {
 	s.metrics.batchOrders.Observe(float64(len(attempts)))
 	began := s.now()
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.PlaceBudget)
-	s.place(ctx, token, attempts)
+	if action := attempts[0]; action.in.Action != nil { // which goes alone
+		s.perform(ctx, token, action)
+	} else {
+		s.place(ctx, token, attempts)
+	}
 	cancel()
 	s.metrics.batchSeconds.Observe(s.now().Sub(began).Seconds())
 	for _, a := range attempts {
@@ -190,7 +194,7 @@ func (s *Service) overtaken(token string, attempts ...*attempt) bool {
 	}
 	for _, a := range attempts {
 		a.snapshot = nil
-		if a.in.ERPOrderID != 0 {
+		if a.in.ERPOrderID != 0 && a.in.Action == nil {
 			a.fail(odoo.Unknown, errHalted)
 		} else {
 			a.fail(odoo.NotSent, errHalted)
@@ -365,7 +369,7 @@ func (s *Service) readBack(ctx context.Context, token string, attempts []*attemp
 	}
 	s.readOrders(ctx, made)
 	for _, a := range made {
-		if a.in.Request.Confirm && a.snapshot != nil && unconfirmed(a.snapshot.Status) {
+		if a.in.Request.Confirm && a.snapshot != nil && a.snapshot.Status.Unconfirmed() {
 			toConfirm = append(toConfirm, a)
 		}
 	}
@@ -383,10 +387,11 @@ func (s *Service) readBack(ctx context.Context, token string, attempts []*attemp
 }
 
 func (s *Service) placedEntry(a *attempt) order.HistoryEntry {
-	return order.HistoryEntry{
-		Code: order.HistoryPlaced, Severity: order.Info, To: a.snapshot.Status, RecordedBy: a.in.Caller, RecordedAt: s.now(),
-		Detail: fmt.Sprintf("placed by %s with key %q", a.in.Source, a.in.Key),
-	}
+	placed := order.Entry(a.snapshot.ID, order.HistoryPlaced)
+	placed.WrittenBy, placed.RecordedAt = a.in.Caller, s.now()
+	placed.Detail = fmt.Sprintf("placed by %s with key %q", a.in.Source, a.in.Key)
+	placed.Fact = order.PlacedFact(a.in.Source, a.in.Key)
+	return placed
 }
 
 // readOrders reads the orders of attempts. One that the ERP does not show ends with errNotThere.
@@ -435,7 +440,7 @@ func (s *Service) confirmAll(ctx context.Context, attempts []*attempt) {
 	s.readOrders(ctx, attempts)
 	for _, a := range attempts {
 		refusal := refusals[a]
-		if a.snapshot == nil || refusal == nil || !unconfirmed(a.snapshot.Status) {
+		if a.snapshot == nil || refusal == nil || !a.snapshot.Status.Unconfirmed() {
 			continue
 		}
 		if outcome(refusal) != odoo.Rejected {
@@ -445,14 +450,12 @@ func (s *Service) confirmAll(ctx context.Context, attempts []*attempt) {
 		}
 		var e *odoo.Error
 		errors.As(refusal, &e)
-		a.entries = append(a.entries, order.HistoryEntry{
-			Code: order.HistoryConfirmRefused, Severity: order.Warning, RecordedBy: a.in.Caller, RecordedAt: s.now(),
-			Detail: "The ERP would not confirm the order: " + e.Message,
-		})
+		refused := order.Entry(a.snapshot.ID, order.HistoryConfirmRefused)
+		refused.WrittenBy, refused.RecordedAt = a.in.Caller, s.now()
+		refused.Detail = "The ERP would not confirm the order: " + e.Message
+		a.entries = append(a.entries, refused)
 	}
 }
-
-func unconfirmed(status order.Status) bool { return status == order.Draft || status == order.Sent }
 
 var (
 	// errNotThere says that the ERP does not show an order that was placed: it was deleted, or is hidden by a rule.

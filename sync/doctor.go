@@ -22,7 +22,9 @@ type Finding struct {
 type Patient interface {
 	Ping(ctx context.Context) error
 	Version(ctx context.Context) (odoo.Version, error)
+	Protocol(ctx context.Context) (odoo.Protocol, error)
 	Permissions(ctx context.Context) ([]odoo.Permission, error)
+	KeyExpiry(ctx context.Context) (odoo.KeyExpiry, error)
 	Now() time.Time
 }
 
@@ -35,7 +37,7 @@ const (
 // maxClockSkew is how far the clocks may differ before it is worth a word; syncs look back much further.
 const maxClockSkew = 30 * time.Second
 
-// Diagnose examines the ERP: reachable, login, version, permissions, clock. Later checks are left out where an earlier
+// Diagnose examines the ERP: reachable, login, version, permissions, API key, clock. Later checks are left out where an earlier
 // one makes them pointless.
 func Diagnose(ctx context.Context, erp Patient, now func() time.Time) []Finding {
 	version, err := erp.Version(ctx)
@@ -46,13 +48,23 @@ func Diagnose(ctx context.Context, erp Patient, now func() time.Time) []Finding 
 	if err := erp.Ping(ctx); err != nil {
 		return append(findings, Finding{Check: "login", Detail: brief(err), Advice: adviceFor(err)})
 	}
-	findings = append(findings, Finding{Check: "login", OK: true, Detail: "the gateway's user can log in"})
+	spoken, err := erp.Protocol(ctx)
+	if err != nil {
+		return append(findings, Finding{Check: "login", Detail: brief(err), Advice: adviceFor(err)})
+	}
+	findings = append(findings, Finding{Check: "login", OK: true, Detail: "the gateway's user can log in, over " + string(spoken)})
 
 	permissions, err := erp.Permissions(ctx)
 	if err != nil {
 		findings = append(findings, Finding{Check: "permissions", Detail: brief(err), Advice: adviceFor(err)})
 	} else {
 		findings = append(findings, permissionFinding(permissions))
+	}
+	key, err := erp.KeyExpiry(ctx)
+	if err != nil {
+		findings = append(findings, Finding{Check: "API key", Detail: brief(err), Advice: adviceFor(err)})
+	} else {
+		findings = append(findings, keyFinding(key, erp.Now()))
 	}
 	return append(findings, clockFinding(erp.Now(), now()))
 }

@@ -219,12 +219,12 @@ func (s *Service) groupOf(ctx context.Context, reason order.DuplicateReason, ord
 			return order.DuplicateGroup{}, err
 		}
 		d := order.Duplicate{
-			Brief: order.Brief{ID: o.ID, Number: o.Number, Status: o.Status, ERPPartnerID: o.Customer.ERPPartnerID, Reference: o.Reference,
+			Brief: order.Brief{ID: o.ID, Number: o.Number, State: o.State, Status: o.Status, ERPPartnerID: o.Customer.ERPPartnerID, Reference: o.Reference,
 				Source: mirrored.Source, Currency: o.Currency, AmountTotal: o.AmountTotal, CreatedAt: o.CreatedAt},
 			Deliveries: len(o.Deliveries), Invoices: len(o.Invoices),
 		}
 		// The mirror may have been rebuilt since it was placed, or may not have heard of that yet: the ERP knows.
-		if d.Status == order.Draft && d.Source == order.SourceERP {
+		if d.State == order.StateDraft && d.Source == order.SourceERP {
 			if d.PlacedByGateway, err = s.erp.PlacedByGateway(ctx, d.ID); err != nil {
 				return order.DuplicateGroup{}, err
 			}
@@ -248,11 +248,11 @@ func progressOf(d order.Duplicate) int {
 		return 6
 	case d.Deliveries > 0:
 		return 5
-	case d.Status == order.Done:
+	case d.State == order.StateDone:
 		return 4
-	case d.Status == order.Confirmed:
+	case d.State == order.StateSale:
 		return 3
-	case d.Status == order.Sent:
+	case d.State == order.StateSent:
 		return 2
 	case d.Source != order.SourceERP || d.PlacedByGateway:
 		return 1
@@ -267,9 +267,9 @@ func whyKept(d order.Duplicate) string {
 		return "it has an invoice"
 	case d.Deliveries > 0:
 		return "it has a delivery"
-	case d.Status == order.Sent:
+	case d.State == order.StateSent:
 		return "it was sent, and its customer may hold it"
-	case d.Status != order.Draft:
+	case d.Status != order.Draft: // on hold or approved as well: somebody is at work on it
 		return "it is " + string(d.Status)
 	case d.Source != order.SourceERP:
 		return "it was placed by " + d.Source + ", with a key of its own"
@@ -300,7 +300,7 @@ func (s *Service) cancelSurplus(ctx context.Context, g *order.DuplicateGroup) er
 		case err != nil:
 			return err
 		case found && now.Status == order.Cancelled:
-			d.Status, d.Cancelled = now.Status, true
+			d.State, d.Status, d.Cancelled = now.State, now.Status, true
 			s.log.InfoContext(ctx, "cancelled a duplicate in the ERP", "erp_order_id", d.ID, "kept", g.Keep.ID, "reason", g.Reason)
 		case refusal != nil && outcome(refusal) == odoo.Rejected:
 			d.Failure = rejection(refusal).Message
@@ -335,7 +335,7 @@ func (s *Service) judgeAgain(ctx context.Context, reason order.DuplicateReason, 
 	if err != nil {
 		return err
 	}
-	d.Status, d.Deliveries, d.Invoices, d.Source = now.Status, len(now.Deliveries), len(now.Invoices), mirrored.Source
+	d.State, d.Status, d.Deliveries, d.Invoices, d.Source = now.State, now.Status, len(now.Deliveries), len(now.Invoices), mirrored.Source
 	d.Kept = whyKept(*d)
 	return nil
 }

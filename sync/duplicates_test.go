@@ -185,6 +185,23 @@ func TestSentQuotationsAreNotCancelledAsDuplicates(t *testing.T) {
 	require.True(t, groups[0].Surplus[1].Cancelled)
 }
 
+// Somebody has put it on hold, or approved it: who does that is at work on it.
+func TestQuotationsOnHoldAreNotCancelledAsDuplicates(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	partner := b.people(t, "res.partner", "create", map[string]any{"name": "Ada"})
+	kept, held, surplus := b.integration(t, partner, "X", 1), b.integration(t, partner, "X", 1), b.integration(t, partner, "X", 1)
+	hold := b.people(t, "crm.tag", "create", map[string]any{"name": "On hold"})
+	b.people(t, "sale.order", "write", []any{held}, map[string]any{"tag_ids": []any{[]any{4, hold, 0}}})
+	groups := b.duplicates(t, true)
+	require.Len(t, groups, 1)
+	require.Equal(t, kept, groups[0].Keep.ID)
+	require.Equal(t, []int64{held, surplus}, idsOf(groups[0].Surplus))
+	require.Equal(t, "it is on_hold", groups[0].Surplus[0].Kept)
+	require.False(t, groups[0].Surplus[0].Cancelled)
+	require.True(t, groups[0].Surplus[1].Cancelled)
+}
+
 // The mirror may be rebuilt after the intents were deleted, or a sync may bring an order before its placement was stored: it
 // then says that nobody sent them through the gateway. Odoo knows better.
 func TestWhatTheGatewayPlacedIsNotCancelledByAMirrorThatForgot(t *testing.T) {

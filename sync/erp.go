@@ -26,6 +26,29 @@ type ERP interface {
 	// ConfirmOrder runs action_confirm. Its success or failure proves little: read the order afterwards.
 	ConfirmOrder(ctx context.Context, id int64) error
 
+	// HoldTags returns the tags by which an order is on hold, and approved, created if absent.
+	HoldTags(ctx context.Context) (hold, approved int64, err error)
+	// SetTags adds tags to an order, and takes others from it.
+	SetTags(ctx context.Context, orderID int64, add, remove []int64) error
+	// OpenMoves returns what is still to be delivered of an order; false where the ERP has no deliveries, or hides them.
+	OpenMoves(ctx context.Context, orderID int64) (moves []order.Move, known bool, err error)
+	// Moves returns moves by their ids.
+	Moves(ctx context.Context, ids []int64) ([]order.Move, error)
+	// HasTracking reports whether deliveries have a tracking number.
+	HasTracking(ctx context.Context) (bool, error)
+	// Deliver sends out a delivery with what is planned. Its success or failure proves little: read the order afterwards.
+	Deliver(ctx context.Context, p order.PlannedDelivery) error
+
+	// Invoiceable reports whether the ERP would invoice something of an order now; known is false where it has no invoices.
+	Invoiceable(ctx context.Context, orderID int64) (something, known bool, err error)
+	// Invoice invoices what is invoiceable of an order, and posts the invoices that are not known. Its success or failure
+	// proves little: read the order afterwards.
+	Invoice(ctx context.Context, orderID int64, known []int64) error
+	// Pay registers a payment of an invoice.
+	Pay(ctx context.Context, p order.PlannedPayment) error
+	// Paid reports whether there is, or was, a payment with a memo.
+	Paid(ctx context.Context, memo string) (bool, error)
+
 	// Orders reads orders with their lines, by rising id; ids that do not exist or are not visible are left out.
 	Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error)
 	// ExistingOrders returns those of the ids that orders have, by rising id.
@@ -80,6 +103,9 @@ type ERP interface {
 	Country(ctx context.Context, country, state string) (countryID, stateID int64, err error)
 	// Precision returns the decimals that Odoo keeps.
 	Precision(ctx context.Context) (order.Precision, error)
+
+	// KeyExpiry asks when the API key ends that the client logs in with, and shows it in its metrics.
+	KeyExpiry(ctx context.Context) (odoo.KeyExpiry, error)
 
 	// Ping logs in if needed and makes the cheapest call that proves Odoo works.
 	Ping(ctx context.Context) error

@@ -21,7 +21,7 @@ func (s *Service) Intent(ctx context.Context, caller order.Caller, source, key s
 	if err != nil {
 		return order.Intent{}, databaseUnavailable(err)
 	}
-	if caller.Role == order.RoleCustomer && in.Customer != customerOf(caller) {
+	if caller.Role == order.RoleCustomer && in.Action == nil && in.Customer != customerOf(caller) { // an action is of its source
 		return order.Intent{}, unknown
 	}
 	return in, nil
@@ -83,11 +83,13 @@ func (s *Service) CancelIntent(ctx context.Context, caller order.Caller, source,
 	switch in.State {
 	case order.CalledOff:
 		return in, nil
+	case order.Performed:
+		return order.Intent{}, order.Errorf(order.Conflict, "intent_performed", "What was asked for is done: there is nothing to call off.")
 	case order.Placed, order.Adopted:
 		return order.Intent{}, order.Errorf(order.Conflict, "intent_placed",
 			"The order was placed: it is order %d, and can only be cancelled as that.", in.ERPOrderID)
 	case order.Rejected:
-		return order.Intent{}, order.Errorf(order.Conflict, "intent_rejected", "The ERP rejected the order: there is nothing to cancel.")
+		return order.Intent{}, order.Errorf(order.Conflict, "intent_rejected", "The ERP rejected the request: there is nothing to cancel.")
 	case order.Queued, order.Refused:
 		done, err = s.mirror.CancelWaiting(ctx, s.tenant.ID, in.ID, calledOff())
 	default:
@@ -108,7 +110,7 @@ func (s *Service) CancelIntent(ctx context.Context, caller order.Caller, source,
 
 func intentInFlight() *order.Error {
 	return order.Errorf(order.Conflict, "intent_in_flight",
-		"The order is being placed at this moment. Try again in a second.").RetryIn(time.Second)
+		"The request is being carried out at this moment. Try again in a second.").RetryIn(time.Second)
 }
 
 // purgeBatch is how many intents one statement deletes, so that none is locked for long.

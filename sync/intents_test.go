@@ -98,13 +98,13 @@ func TestOrderThatTheERPWillNotCancelEndsAsPlaced(t *testing.T) {
 	require.NoError(t, err)
 	in := b.intent(t, "k1")
 	require.Equal(t, order.Placed, in.State)
-	history, err := b.History(t.Context(), operator, id)
+	history, err := b.History(t.Context(), operator, id, order.HistoryFilter{})
 	require.NoError(t, err)
 	codes := make([]string, len(history))
 	for i, entry := range history {
 		codes[i] = entry.Code
 	}
-	require.Equal(t, []string{order.HistoryPlaced, order.HistoryCancelRefused}, codes[len(codes)-2:])
+	require.Equal(t, []string{order.HistoryPlaced, order.HistoryCancelRefused, order.StatusCode(order.Confirmed)}, codes)
 }
 
 func TestWhatCannotBeCalledOff(t *testing.T) {

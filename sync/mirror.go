@@ -14,6 +14,7 @@ import (
 type Mirror interface {
 	IntentStore
 	OrderStore
+	HistoryStore
 	CatalogueStore
 	CursorStore
 	WebhookStore
@@ -102,8 +103,22 @@ type OrderStore interface {
 	// AdoptOrders sets the sources of orders that have none but the ERP, and adds an intent in Adopted for every key that is
 	// free; without apply it says what it would do. It returns what it did, in the order of the adoptions.
 	AdoptOrders(ctx context.Context, tenantID int64, adoptions []store.Adoption, apply bool) ([]store.Adopted, error)
-	// History returns an order's entries, oldest first.
-	History(ctx context.Context, tenantID, id int64) ([]order.HistoryEntry, error)
+}
+
+// HistoryStore keeps the histories of orders.
+type HistoryStore interface {
+	// History returns a page of an order's entries, oldest first.
+	History(ctx context.Context, tenantID, id int64, f order.HistoryFilter) ([]order.HistoryEntry, error)
+	// HistoryStatus returns the latest entry of each module, and the open blocking ones.
+	HistoryStatus(ctx context.Context, tenantID, id int64) (order.HistoryStatus, error)
+	// OpenBlocks returns the blocking entries that no later one has closed.
+	OpenBlocks(ctx context.Context, tenantID, id int64) ([]order.HistoryEntry, error)
+	// HistoryCounts counts orders by the latest code of each module.
+	HistoryCounts(ctx context.Context, tenantID int64) (order.HistoryCounts, error)
+	// WriteHistory appends an entry of a caller's, once for each key of its module, and returns it as it was written. MayClose
+	// decides about the entry that it closes.
+	WriteHistory(ctx context.Context, tenantID int64, e order.HistoryEntry, mayClose func(order.HistoryEntry) error) (
+		written order.HistoryEntry, replayed bool, err error)
 }
 
 // CatalogueStore keeps the mirror of products and customers.

@@ -3,7 +3,9 @@ package ordersync
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"ordergate/order"
 )
@@ -41,7 +43,8 @@ func (s *Service) SyncReport(ctx context.Context, caller order.Caller) (order.Sy
 
 // SyncNow reads what is wished for from the ERP and returns in how many orders that reading found something new: what the
 // background or a webhook has brought before is not new. NotFound for an order that neither side has and for a customer
-// that the mirror does not know; Unavailable while the ERP does not answer.
+// that the mirror does not know; Conflict where all is wished for before the first full sync has ended; Unavailable while
+// the ERP does not answer, and while so much has changed there that everything must be read again.
 func (s *Service) SyncNow(ctx context.Context, caller order.Caller, wish order.SyncWish) (found int, status order.SyncStatus, err error) {
 	if err := mayWatchSync(caller); err != nil {
 		return 0, status, err
@@ -132,12 +135,23 @@ func (s *Service) readNow(ctx context.Context, ids []int64) (int, error) {
 // syncAll waits for a sync that begins after it was asked for. Callers that share one are told the same.
 func (s *Service) syncAll(ctx context.Context) (found int, err error) {
 	asked := s.now()
+	status, err := s.syncStatus(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if status.Reason == neverSynced {
+		return 0, errNeverSynced
+	}
 	for {
 		call := s.joinSync()
 		select {
 		case <-call.done:
 		case <-ctx.Done():
 			return 0, erpUnavailable(ctx.Err())
+		}
+		if errors.Is(call.err, errTooManyChanges) {
+			return 0, order.Errorf(order.Unavailable, "sync_behind",
+				"So much has changed in the ERP that everything is read again in the background.").RetryIn(time.Minute).Because(call.err)
 		}
 		if call.err != nil {
 			return 0, unavailable(call.err)

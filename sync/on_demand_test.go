@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ordergate/order"
+	ordersync "ordergate/sync"
 )
 
 func TestWhatPeopleEditIsShownBesideWhatWasSent(t *testing.T) {
@@ -28,12 +29,12 @@ func TestWhatPeopleEditIsShownBesideWhatWasSent(t *testing.T) {
 	require.Contains(t, sync.Reason, "quantity 7 instead of")
 	require.Len(t, o.Edits.Changed, 1)
 	require.NotNil(t, o.Edits.AmountTotal)
-	history, err := b.History(t.Context(), portal, placed.Order.ID)
+	history, err := b.History(t.Context(), portal, placed.Order.ID, order.HistoryFilter{})
 	require.NoError(t, err)
 	last := history[len(history)-1]
 	require.Equal(t, order.HistoryEdited, last.Code)
 	require.Equal(t, order.Warning, last.Severity)
-	require.Equal(t, "sync", last.RecordedBy)
+	require.Equal(t, "sync", last.WrittenBy)
 
 	listing, err := b.Orders(t.Context(), operator, order.Filter{Sync: order.SyncDrifted})
 	require.NoError(t, err)
@@ -171,4 +172,23 @@ func TestSyncOfACustomer(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, deleted, !o.DeletedAt.IsZero(), "%d", id)
 	}
+}
+
+// What cannot be brought now is said, with when to ask again: everything is being read, for the first time or anew.
+func TestSyncOfEverythingWhileAllIsRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, _, err := b.SyncNow(t.Context(), operator, order.SyncWish{})
+	requireKind(t, err, order.Conflict, "never_synced")
+	ids := b.many(t, 30)
+	require.NoError(t, b.Sync(t.Context()))
+	b.later(time.Hour)
+	for _, id := range ids {
+		b.people(t, "sale.order", "write", []any{id}, map[string]any{"client_order_ref": "all of them"})
+	}
+	b.restart(t, func(cfg *ordersync.Config) { cfg.MostChanges = 20 })
+	_, _, err = b.SyncNow(t.Context(), operator, order.SyncWish{})
+	requireKind(t, err, order.Unavailable, "sync_behind")
+	_, _, err = b.SyncNow(t.Context(), operator, order.SyncWish{OrderID: ids[0]})
+	require.NoError(t, err, "one order can be read all the same")
 }

@@ -189,6 +189,8 @@ func (s *Service) accept(ctx context.Context, in *order.Intent) (mine bool, err 
 		switch {
 		case err == nil:
 			return true, nil
+		case errors.Is(err, store.ErrBusy) && !s.keyTaken(ctx, in):
+			return false, orderBusy()
 		case errors.Is(err, store.ErrExists):
 			stored, err := s.mirror.Intent(ctx, in.TenantID, in.Source, in.Key)
 			if err != nil {
@@ -206,6 +208,13 @@ func (s *Service) accept(ctx context.Context, in *order.Intent) (mine bool, err 
 			return false, outcomeUnknown(err)
 		}
 	}
+}
+
+// keyTaken reports whether it may be the intent's own key that keeps its order busy: a database that finds two unique keys taken
+// names one.
+func (s *Service) keyTaken(ctx context.Context, in *order.Intent) bool {
+	_, err := s.mirror.Intent(ctx, in.TenantID, in.Source, in.Key)
+	return !order.IsKind(err, order.NotFound)
 }
 
 // outcomeUnknown is the answer when the gateway cannot know whether it accepted an order. It promises nothing.
@@ -340,33 +349,23 @@ func sameOrder(in order.Intent, sent order.Request, fingerprint string) error {
 	if same || failpoint.Out(failpoint.Fingerprint) {
 		return nil
 	}
+	return keyReused()
+}
+
+func keyReused() *order.Error {
 	e := order.Errorf(order.Unprocessable, "idempotency_key_reused",
-		"This Idempotency-Key was used for a different order. Use a new key for a new order, and the same body on every retry.")
-	e.Violations = []order.Violation{{Field: "Idempotency-Key", Message: "was used for a different order"}}
+		"This Idempotency-Key was used for a different request. Use a new key for a new one, and the same body on every retry.")
+	e.Violations = []order.Violation{{Field: "Idempotency-Key", Message: "was used for a different request"}}
 	return e
 }
 
 // replay answers a request whose key was used before for the same order.
 func (s *Service) replay(ctx context.Context, in order.Intent) (order.Placement, error) {
-	switch in.State {
-	case order.Placed:
-		return order.Placement{Intent: in, Order: in.Result, Replayed: true}, nil
-	case order.Rejected, order.CalledOff:
-		return order.Placement{Intent: in, Replayed: true}, in.Failure
-	case order.Adopted:
+	if in.State == order.Adopted {
 		return s.replayAdopted(ctx, in)
-	case order.Parked:
-		return order.Placement{Intent: in}, nil
-	case order.Queued:
-		if in.Acknowledged {
-			return order.Placement{Intent: in}, nil
-		}
 	}
-	switch {
-	case s.carried(in) && in.Acknowledged:
-		return order.Placement{Intent: in}, nil
-	case s.carried(in):
-		return order.Placement{}, keyInFlight()
+	if p, err, known := s.standing(in); known {
+		return p, err
 	}
 	err := s.admitToERP()
 	if err == nil {
@@ -384,6 +383,29 @@ func (s *Service) replay(ctx context.Context, in order.Intent) (order.Placement,
 	t := newTicket(in)
 	s.lanes.push(t)
 	return s.await(ctx, t)
+}
+
+// standing is the answer that an intent's key has without another attempt; false where there is to be one.
+func (s *Service) standing(in order.Intent) (p order.Placement, err error, known bool) {
+	switch in.State {
+	case order.Placed, order.Performed:
+		return order.Placement{Intent: in, Order: in.Result, Replayed: true}, nil, true
+	case order.Rejected, order.CalledOff:
+		return order.Placement{Intent: in, Replayed: true}, in.Failure, true
+	case order.Parked:
+		return order.Placement{Intent: in}, nil, true
+	case order.Queued:
+		if in.Acknowledged {
+			return order.Placement{Intent: in}, nil, true
+		}
+	}
+	switch {
+	case s.carried(in) && in.Acknowledged:
+		return order.Placement{Intent: in}, nil, true
+	case s.carried(in):
+		return order.Placement{}, keyInFlight(), true
+	}
+	return order.Placement{}, nil, false
 }
 
 // replayAdopted answers for a key that was adopted: with its order as it stands, since nobody knows how it was answered the
@@ -412,7 +434,7 @@ func (s *Service) carried(in order.Intent) bool {
 
 func keyInFlight() *order.Error {
 	return order.Errorf(order.Conflict, "key_in_flight",
-		"An order with this Idempotency-Key is being placed at this moment. Try again in a second for its outcome.").RetryIn(time.Second)
+		"The first request with this Idempotency-Key is being carried out at this moment. Try again in a second for its outcome.").RetryIn(time.Second)
 }
 
 // admitToERP refuses what would only be refused later, before any work is done for it.

@@ -36,7 +36,7 @@ func TestPlacedOrderIsInERPAndMirror(t *testing.T) {
 	require.True(t, o.Lines[0].Quantity.Equal(decimal.New(2, 0)))
 	require.True(t, o.AmountUntaxed.Equal(decimal.New(640, 0)), o.AmountUntaxed.String())
 
-	history, err := b.History(t.Context(), portal, o.ID)
+	history, err := b.History(t.Context(), portal, o.ID, order.HistoryFilter{})
 	require.NoError(t, err)
 	require.Len(t, history, 1)
 	require.Equal(t, order.HistoryPlaced, history[0].Code)

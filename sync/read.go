@@ -40,18 +40,6 @@ func (s *Service) Order(ctx context.Context, caller order.Caller, id int64) (ord
 	return o, sync, err
 }
 
-// History returns the history of an order that the caller may see, oldest entry first.
-func (s *Service) History(ctx context.Context, caller order.Caller, id int64) ([]order.HistoryEntry, error) {
-	if _, err := s.visibleOrder(ctx, caller, id); err != nil {
-		return nil, err
-	}
-	entries, err := s.mirror.History(ctx, s.tenant.ID, id)
-	if err != nil {
-		return nil, databaseUnavailable(err)
-	}
-	return entries, nil
-}
-
 // visibleOrder returns an order of the mirror, gotten from the ERP by its id if need be; one that the ERP has deleted
 // since comes with DeletedAt. Somebody else's order and one that never was are the same NotFound: an answer must not
 // tell them apart.

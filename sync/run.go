@@ -47,6 +47,11 @@ func (s *Service) Run(ctx context.Context) {
 		return nil
 	})
 	group.Go(func() error { s.webhooks.run(ctx); return nil })
+	group.Go(func() error {
+		var watch keyWatch
+		s.every(ctx, always(keyInterval), "API key", func(ctx context.Context) error { return watch.look(ctx, s) })
+		return nil
+	})
 	group.Go(func() error { s.every(ctx, always(auditTick), "audit", s.auditIfDue); return nil })
 	_ = group.Wait() // the functions above return nil
 }
@@ -116,9 +121,8 @@ func (s *Service) pause() time.Duration {
 }
 
 // Sync brings everything that changed in the ERP since the last time: products and customers first, which orders
-// name, then orders, then what was deleted. The first time, it reads everything; ErrBackfillElsewhere if another process does so
-// at the moment. Trouble with one of them does not keep
-// the others from their turn: orders fetch what they miss.
+// name, then orders, then what was deleted. The first time, it reads everything; ErrBackfillElsewhere if another process
+// does so at the moment. Trouble with one of them does not keep the others from their turn: orders fetch what they miss.
 func (s *Service) Sync(ctx context.Context) error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"ordergate/order"
 )
@@ -44,6 +45,8 @@ type Config struct {
 	Lanes int
 	// MaxQueue is how many requests may wait for a lane. Default 200.
 	MaxQueue int
+	// MaxActions is how many actions may be under way at once for callers who wait. Default 16.
+	MaxActions int
 	// MaxBacklog is how many orders may be queued in the database. Default 100,000.
 	MaxBacklog int
 	// MaxStrikes is how often the ERP, while it works, may have no clear answer to an order before it is parked. Default 10.
@@ -74,6 +77,7 @@ type Service struct {
 	metrics *metrics
 
 	lanes   lanes
+	acting  *semaphore.Weighted // one for each action that a caller waits for
 	leases  leases
 	backlog backlog
 
@@ -124,6 +128,7 @@ func New(cfg Config) (*Service, error) {
 	setDefault(&cfg.BatchSize, 20)
 	setDefault(&cfg.Lanes, 2)
 	setDefault(&cfg.MaxQueue, 200)
+	setDefault(&cfg.MaxActions, 16)
 	setDefault(&cfg.MaxBacklog, 100_000)
 	setDefault(&cfg.MaxStrikes, 10)
 	setDefault(&cfg.KeepKeys, 30*24*time.Hour)
@@ -136,6 +141,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.life, s.cancel = context.WithCancel(context.Background())
 	s.lanes = lanes{service: s, capacity: cfg.MaxQueue, pace: newPace(cfg.BatchSize, cfg.Lanes, cfg.PlaceBudget/5)}
+	s.acting = semaphore.NewWeighted(int64(cfg.MaxActions))
 	s.leases = leases{service: s, until: map[string]time.Time{}}
 	s.backlog = backlog{most: int64(cfg.MaxBacklog)}
 	s.runner = runner{service: s, token: cfg.NewToken()}

@@ -70,7 +70,10 @@ func (s *Service) recordPlaced(ctx context.Context, token string, placed []*atte
 			a.answer(s.answerFromStore(ctx, a.in))
 		default:
 			a.in.State, a.in.Result = order.Placed, &o
-			s.noteEnd(a, "placed")
+			if a.in.Action != nil {
+				a.in.State = order.Performed
+			}
+			s.noteEnd(a, string(a.in.State))
 			a.answer(order.Placement{Intent: a.in, Order: &o}, nil)
 		}
 	}
@@ -87,8 +90,10 @@ func (s *Service) storePlaced(ctx context.Context, token string, placed []*attem
 	rows := make([]store.Placed, len(placed))
 	for i, a := range placed {
 		rows[i] = store.Placed{
-			IntentID: a.in.ID, Source: a.in.Source, Caller: a.in.Caller, Snapshot: snapshots[i], Entries: a.entries,
-			Original: order.NewOriginal(a.in.Request, a.in.Plan, snapshots[i].Order),
+			IntentID: a.in.ID, Action: a.in.Action != nil, Source: a.in.Source, Caller: a.in.Caller, Snapshot: snapshots[i], Entries: a.entries,
+		}
+		if !rows[i].Action {
+			rows[i].Original = order.NewOriginal(a.in.Request, a.in.Plan, snapshots[i].Order)
 		}
 	}
 	return s.mirror.PlaceIntents(ctx, s.tenant.ID, token, rows)
@@ -101,10 +106,10 @@ func (s *Service) recordEnds(ctx context.Context, token string, ended []*attempt
 	for i, a := range ended {
 		ends[i] = s.end(a)
 		level := s.log.WarnContext
-		if a.calledOff {
+		if a.calledOff || isRefusal(a.err) { // what somebody asked for, or should not have
 			level = s.log.InfoContext
 		}
-		level(ctx, "order was not placed", "key", a.in.Key, "source", a.in.Source, "attempt", a.in.Attempts,
+		level(ctx, "an attempt came to nothing", "key", a.in.Key, "source", a.in.Source, "attempt", a.in.Attempts,
 			"state", string(ends[i].State), "outcome", a.outcome.String(), "error", a.err)
 	}
 	written, err := s.mirror.EndAttempts(ctx, s.tenant.ID, token, ends)
@@ -144,12 +149,12 @@ func (s *Service) end(a *attempt) store.End {
 		end.State, end.Failure = order.CalledOff, calledOff()
 		return end
 	case a.outcome == odoo.Rejected && a.alone && !noRights:
-		end.State, end.Failure = order.Rejected, rejection(a.err)
+		end.State, end.Failure = order.Rejected, refusal(a)
 		return end
 	case a.outcome != odoo.Unknown && a.in.UnknownAt.IsZero() && !promised:
-		end.State, end.Failure = order.Refused, unavailable(a.err)
+		end.State, end.Failure = order.Refused, unaccepted(a)
 		return end
-	case a.outcome == odoo.NotSent && a.in.UnknownAt.IsZero() && !own:
+	case a.outcome == odoo.NotSent && a.in.UnknownAt.IsZero() && !own && a.in.Action == nil:
 		end.State, end.Failure = order.Queued, a.in.Failure
 		return end
 	}
@@ -177,6 +182,26 @@ func (s *Service) end(a *attempt) store.End {
 	return end
 }
 
+// unaccepted is what the caller of an attempt is told that sent nothing: the same key may be used again.
+func unaccepted(a *attempt) *order.Error {
+	var lacking *order.Error
+	switch {
+	case a.in.Action != nil && reason(a.err) == odoo.AccessRights:
+		return rightsMissing(a)
+	case errors.As(a.err, &lacking) && lacking.Kind == order.Unsupported:
+		return lacking
+	}
+	return unavailable(a.err)
+}
+
+// refusal is what the caller of a rejected attempt is told.
+func refusal(a *attempt) *order.Error {
+	if a.in.Action != nil {
+		return actionRefusal(a)
+	}
+	return rejection(a.err)
+}
+
 // answer tells whoever waits for the attempt.
 func (a *attempt) answer(p order.Placement, err error) {
 	if a.ticket != nil {
@@ -200,7 +225,7 @@ func (s *Service) noteEnd(a *attempt, result string) {
 // answerOf is what an intent's state says to its caller.
 func answerOf(in order.Intent) (order.Placement, error) {
 	switch in.State {
-	case order.Placed:
+	case order.Placed, order.Performed:
 		return order.Placement{Intent: in, Order: in.Result}, nil
 	case order.Rejected, order.Refused, order.CalledOff:
 		return order.Placement{Intent: in}, in.Failure
@@ -239,7 +264,7 @@ func (s *Service) answerUnstored(ctx context.Context, in order.Intent, end store
 // inDoubt is what an intent shows while its outcome is not known.
 func inDoubt(cause error) *order.Error {
 	return order.Errorf(order.Unavailable, "in_doubt",
-		"The ERP has not given a clear answer yet. The gateway asks again until it does; the order will exist once, or be rejected with the reason shown here.").Because(cause)
+		"The ERP has not given a clear answer yet. The gateway asks again until it does; what was asked for happens once, or is rejected with the reason shown here.").Because(cause)
 }
 
 // parked is what an intent shows that is left to an operator.
@@ -250,13 +275,13 @@ func parked(cause error) *order.Error {
 		said = " It last said: " + e.Message + "."
 	}
 	return order.Errorf(order.Unavailable, "parked",
-		"The ERP works, and has no clear answer to this order. An operator must look at it, and then retry or cancel it.%s", said).Because(cause)
+		"The ERP works, and has no clear answer to this request. An operator must look at it, and then retry or cancel it.%s", said).Because(cause)
 }
 
 // calledOff is what the key of a cancelled intent is answered with.
 func calledOff() *order.Error {
 	return order.Errorf(order.Unprocessable, "intent_cancelled",
-		"This order was called off before it was placed, and will not be. Use a new key for a new order.")
+		"This request was called off before it was carried out, and will not be. Use a new key for a new one.")
 }
 
 // backoff is the wait before the attempt that follows attempt number n.

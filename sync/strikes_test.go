@@ -79,3 +79,23 @@ func TestEagerCallerDoesNotParkItsOrder(t *testing.T) {
 	require.Equal(t, 1, in.Strikes)
 	require.Equal(t, due, in.NextAttemptAt, "nor does it put off the one that is due")
 }
+
+// But what it learns counts: where all it takes is time, nobody waits for the end of a longer wait before that.
+func TestEagerCallerBringsTheNextAttemptForward(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.Sync(t.Context()))
+	b.restart(t, func(cfg *ordersync.Config) {
+		cfg.TransactionLimit, cfg.Jitter = 5*time.Second, func(time.Duration) time.Duration { return time.Minute }
+	})
+	b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.DropBefore, Times: 2})
+	_, err := b.Place(t.Context(), portal, "k1", request("PO-1", b.ghost(t)))
+	require.NoError(t, err)
+	due := b.intent(t, "k1").NextAttemptAt
+	_, err = b.Place(t.Context(), portal, "k1", request("PO-1", b.ghost(t)))
+	require.NoError(t, err)
+	in := b.intent(t, "k1")
+	require.Equal(t, order.Sending, in.State, "the first call may still make the order")
+	require.WithinDuration(t, b.clock.Now(), in.NextAttemptAt, 15*time.Second)
+	require.True(t, in.NextAttemptAt.Before(due))
+}

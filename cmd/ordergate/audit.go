@@ -22,10 +22,10 @@ type auditCommand struct {
 	JSON   bool          `help:"Print the findings as JSON."`
 }
 
-// exitFindings is the exit code of an audit that leaves differences behind.
+// exitFindings is the exit code of an audit that leaves differences behind, and of histories that are not as they were written.
 const exitFindings = 3
 
-// errDifferences ends a command that found the mirror to differ from the ERP, and has said so.
+// errDifferences ends a command that found something to differ from what it should be, and has said so.
 var errDifferences = errors.New("differences are left")
 
 // auditReport is what an audit of one tenant found.

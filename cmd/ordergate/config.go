@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,8 @@ type tenantFlags struct {
 	OdooPassword     string `env:"ORDERGATE_ODOO_PASSWORD" placeholder:"SECRET" help:"Its password or API key; better given by file or environment."`
 	OdooPasswordFile string `env:"ORDERGATE_ODOO_PASSWORD_FILE" placeholder:"FILE" help:"A file that holds the password."`
 
+	OdooProtocol string `env:"ORDERGATE_ODOO_PROTOCOL" enum:"auto,xmlrpc,json2" default:"auto" help:"How to speak to Odoo: xmlrpc, json2 (Odoo 19 and up, with an API key), or auto, which takes JSON-2 where it can."`
+
 	CustomerMaySetPrices bool `env:"ORDERGATE_CUSTOMER_MAY_SET_PRICES" help:"Let keys of role customer set prices and discounts."`
 	CustomerMayConfirm   bool `env:"ORDERGATE_CUSTOMER_MAY_CONFIRM" help:"Let keys of role customer confirm orders."`
 
@@ -75,6 +78,7 @@ type odooConfig struct {
 	Password     string `yaml:"password"`
 	PasswordEnv  string `yaml:"password_env"`
 	PasswordFile string `yaml:"password_file"`
+	Protocol     string `yaml:"protocol"` // auto if empty
 }
 
 // defaultTenant is the name of the only tenant where no file names several.
@@ -106,6 +110,7 @@ func (f tenantFlags) tenants() ([]tenantConfig, error) {
 		Name: defaultTenant,
 		Odoo: odooConfig{
 			URL: f.OdooURL, Database: f.OdooDB, User: f.OdooUser, Password: f.OdooPassword, PasswordFile: f.OdooPasswordFile,
+			Protocol: f.OdooProtocol,
 		},
 		Settings: order.Settings{CustomerMaySetPrices: f.CustomerMaySetPrices, CustomerMayConfirm: f.CustomerMayConfirm},
 	}}, nil
@@ -137,6 +142,8 @@ func readTenants(file string) ([]tenantConfig, error) {
 			return nil, fmt.Errorf("%s: tenant number %d has no name", file, i+1)
 		case seen[t.Name]:
 			return nil, fmt.Errorf("%s: there are two tenants named %q", file, t.Name)
+		case !slices.Contains([]string{"", "auto", "xmlrpc", "json2"}, t.Odoo.Protocol):
+			return nil, fmt.Errorf("%s: the protocol of tenant %q is %q, and must be auto, xmlrpc or json2", file, t.Name, t.Odoo.Protocol)
 		}
 		seen[t.Name] = true
 	}
@@ -172,6 +179,7 @@ func (f tenantFlags) client(t tenantConfig, log *slog.Logger, registerer prometh
 	}
 	client, err := odoo.New(odoo.Config{
 		Tenant: t.Name, URL: t.Odoo.URL, Database: t.Odoo.Database, User: t.Odoo.User, Password: secret,
+		Protocol:    odoo.Protocol(t.Odoo.Protocol),
 		CallTimeout: f.OdooTimeout, MaxConnections: f.OdooConnections, Logger: log, Registerer: registerer, Clock: failpoint.Now,
 	})
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"ordergate/odoo/sandbox"
 )
 
 func tenantsFile(t *testing.T, content string) string {
@@ -26,12 +28,13 @@ tenants:
     odoo: {url: http://eu, database: eu, user: gateway, password_file: `+secret+`}
     settings: {customer_may_confirm: true}
   - name: us
-    odoo: {url: http://us, database: us, user: gateway, password_env: ODOO_US_PASSWORD}
+    odoo: {url: http://us, database: us, user: gateway, password_env: ODOO_US_PASSWORD, protocol: json2}
 `)}.tenants()
 	require.NoError(t, err)
 	require.Len(t, tenants, 2)
 	require.True(t, tenants[0].Settings.CustomerMayConfirm)
 	require.False(t, tenants[0].Settings.CustomerMaySetPrices)
+	require.Equal(t, []string{"", "json2"}, []string{tenants[0].Odoo.Protocol, tenants[1].Odoo.Protocol})
 	for i, want := range []string{"from a file", "from the environment"} {
 		password, err := tenants[i].Odoo.password()
 		require.NoError(t, err)
@@ -50,6 +53,7 @@ func TestTenantsFileMistakes(t *testing.T) {
 		"no name":       "tenants: [{odoo: {url: http://x}}]",
 		"twice":         "tenants: [{name: a}, {name: a}]",
 		"unknown field": "tenants: [{name: a, odoo: {pasword: hunter2}}]",
+		"protocol":      "tenants: [{name: a, odoo: {protocol: soap}}]",
 		"not YAML":      "tenants: [{name: a, odoo: {password: hunter2}",
 	} {
 		_, err := tenantFlags{Tenants: tenantsFile(t, content)}.tenants()
@@ -63,6 +67,37 @@ func TestMissingSettingsAreNamed(t *testing.T) {
 	require.ErrorContains(t, err, "ORDERGATE_ODOO_DB, ORDERGATE_ODOO_USER, ORDERGATE_ODOO_PASSWORD or ORDERGATE_ODOO_PASSWORD_FILE")
 	_, err = tenantFlags{OdooURL: "http://odoo", Tenants: "x.yaml"}.tenants()
 	require.ErrorContains(t, err, "not both")
+}
+
+func TestProtocolOfOdoo(t *testing.T) {
+	stand, err := sandbox.Start(sandbox.Options{})
+	require.NoError(t, err)
+	defer stand.Close()
+	database := "sqlite:" + filepath.Join(t.TempDir(), "x.db")
+	require.Zero(t, run(t.Context(), []string{"migrate", "up", "--database", database}, terminal{&bytes.Buffer{}, &bytes.Buffer{}}))
+	doctor := func(secret string, args ...string) (code int, report string) {
+		var out bytes.Buffer
+		code = run(t.Context(), append([]string{"doctor", "--database", database, "--odoo-url", stand.URL(), "--odoo-db", sandbox.Database,
+			"--odoo-user", sandbox.User, "--odoo-password", secret}, args...), terminal{&out, &out})
+		return code, out.String()
+	}
+	for name, test := range map[string]struct {
+		secret   string
+		args     []string
+		code     int
+		expected string
+	}{
+		"a key alone":        {sandbox.Key, nil, 0, "over json2"},
+		"a password alone":   {sandbox.Password, nil, 0, "over xmlrpc"},
+		"a key over XML-RPC": {sandbox.Key, []string{"--odoo-protocol", "xmlrpc"}, 0, "over xmlrpc"},
+		"its end":            {sandbox.Key, nil, 0, "ok   API key: ends on "},
+		"no key":             {sandbox.Password, []string{"--odoo-protocol", "json2"}, 1, "refuses the API key"},
+		"no such protocol":   {sandbox.Key, []string{"--odoo-protocol", "soap"}, 2, "must be one of"},
+	} {
+		code, report := doctor(test.secret, test.args...)
+		require.Equal(t, test.code, code, "%s: %s", name, report)
+		require.Contains(t, report, test.expected, name)
+	}
 }
 
 func TestExitCodes(t *testing.T) {

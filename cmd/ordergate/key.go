@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -27,10 +28,11 @@ type keyCreateCommand struct {
 	databaseFlags
 	tenantFlags
 	Tenant   string `help:"The tenant, where there are several."`
-	Role     string `required:"" enum:"customer,portal,operator" help:"customer (bound to one partner), portal (any customer), or operator."`
+	Role     string `required:"" enum:"customer,portal,operator,module" help:"customer (bound to one partner), portal (any customer), operator, or module (another system that writes into histories)."`
 	Name     string `required:"" help:"What the key is for, such as \"web shop\"."`
 	Source   string `help:"The system that orders with this key come from. Keys of one source share their idempotency keys. Default: portal, or manual for operators."`
 	Customer int64  `placeholder:"PARTNER" help:"For role customer: the id of its partner in Odoo."`
+	Module   string `help:"For role module: whose history entries the key writes, such as warehouse; their codes begin with it."`
 }
 
 // Run creates the key and prints its secret, and nothing else, to standard output.
@@ -57,7 +59,7 @@ func (c keyCreateCommand) Run(ctx context.Context, term terminal) error {
 	}
 	defer s.Close()
 
-	key := order.APIKey{TenantID: s.tenant.ID, Name: c.Name, Role: order.Role(c.Role), Source: c.source()}
+	key := order.APIKey{TenantID: s.tenant.ID, Name: c.Name, Role: order.Role(c.Role), Source: c.source(), Module: c.Module}
 	if key.Role == order.RoleCustomer {
 		customer, err := s.Customer(ctx, c.Customer)
 		if err != nil {
@@ -83,10 +85,19 @@ func (c keyCreateCommand) check() error {
 		return errors.New("--customer is for keys of role customer")
 	case c.Role == string(order.RoleCustomer) && c.Source != "":
 		return errors.New("the source of a key of role customer is its customer; leave --source out")
+	case c.Role == string(order.RoleModule) && c.Source != "":
+		return errors.New("a key of role module places no orders; leave --source out")
+	case c.Role != string(order.RoleModule) && c.Module != "":
+		return errors.New("--module is for keys of role module")
 	case len(c.Name) > 190:
 		return errors.New("--name may have 190 characters")
 	case c.Name == "" || strings.ContainsFunc(c.Name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return errors.New("--name must be printable, and not empty")
+	}
+	if c.Role == string(order.RoleModule) {
+		if err := order.CheckModule(c.Module); err != nil {
+			return fmt.Errorf("--module: %w", err)
+		}
 	}
 	if c.Source == "" {
 		return nil
@@ -103,6 +114,8 @@ func (c keyCreateCommand) source() string {
 	switch {
 	case c.Role == string(order.RoleCustomer):
 		return order.CustomerSource + strconv.FormatInt(c.Customer, 10)
+	case c.Role == string(order.RoleModule):
+		return ""
 	case c.Source != "":
 		return c.Source
 	case c.Role == string(order.RoleOperator):
@@ -149,13 +162,13 @@ func (c keyListCommand) Run(ctx context.Context, term terminal) error {
 		return err
 	}
 	table := tabwriter.NewWriter(term.out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tROLE\tSOURCE\tKEY\tCREATED\tREVOKED")
+	fmt.Fprintln(table, "ID\tNAME\tROLE\tSOURCE OR MODULE\tKEY\tCREATED\tREVOKED")
 	for _, k := range keys {
 		revoked := "-"
 		if !k.RevokedAt.IsZero() {
 			revoked = k.RevokedAt.Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s…\t%s\t%s\n", k.ID, k.Name, k.Role, k.Source, k.Prefix, k.CreatedAt.Format(time.RFC3339), revoked)
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s…\t%s\t%s\n", k.ID, k.Name, k.Role, cmp.Or(k.Module, k.Source), k.Prefix, k.CreatedAt.Format(time.RFC3339), revoked)
 	}
 	return table.Flush()
 }

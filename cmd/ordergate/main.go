@@ -26,6 +26,7 @@ type cli struct {
 	Dedupe   dedupeCommand   `cmd:"" help:"Report, and with --apply clean up, what earlier systems left behind."`
 	Adopt    adoptCommand    `cmd:"" help:"Report, and with --apply bring into the mirror, which orders another system's table knows, and by which keys."`
 	Intents  intentsCommand  `cmd:"" help:"List, show, retry and call off orders that have no outcome yet."`
+	History  historyCommand  `cmd:"" help:"Check the histories of orders."`
 	Key      keyCommand      `cmd:"" help:"Create, list and revoke API keys."`
 	Webhooks webhooksCommand `cmd:"" help:"Let Odoo (17 or later) tell the gateway of changes as they happen."`
 	Doctor   doctorCommand   `cmd:"" help:"Check database, migrations, ERP, login, permissions and clock, and say what to do."`
@@ -46,7 +47,7 @@ func main() {
 }
 
 // run parses the arguments, runs the command and returns the exit code: 0, 1 if the command failed, 2 for wrong usage, 3 if an
-// audit leaves differences behind.
+// audit leaves differences behind, or a history is not as it was written.
 func run(ctx context.Context, args []string, term terminal) (code int) {
 	type exit int
 	defer func() {

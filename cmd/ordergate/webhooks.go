@@ -31,6 +31,16 @@ type adminFlags struct {
 
 func (f adminFlags) given() bool { return f.AdminUser != "" && f.AdminPassword != "" }
 
+// of is a tenant as its administrator, who may have a password where the gateway has an API key.
+func (f adminFlags) of(t tenantConfig) tenantConfig {
+	t.Odoo.User, t.Odoo.Password = f.AdminUser, f.AdminPassword
+	t.Odoo.PasswordEnv, t.Odoo.PasswordFile = "", ""
+	if t.Odoo.Protocol == string(odoo.JSON2) {
+		t.Odoo.Protocol = string(odoo.Auto)
+	}
+	return t
+}
+
 // webhookFlags are what all of the commands take.
 type webhookFlags struct {
 	databaseFlags
@@ -64,10 +74,7 @@ func (f webhookFlags) open(ctx context.Context) (*webhookSite, error) {
 		return nil, err
 	}
 	if f.given() {
-		admin := t
-		admin.Odoo.User, admin.Odoo.Password = f.AdminUser, f.AdminPassword
-		admin.Odoo.PasswordEnv, admin.Odoo.PasswordFile = "", ""
-		if site.admin, err = f.client(admin, quiet, nil); err != nil {
+		if site.admin, err = f.client(f.of(t), quiet, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -36,6 +36,15 @@ func TestWebhookAddress(t *testing.T) {
 	}
 }
 
+func TestAdministratorOfATenant(t *testing.T) {
+	t.Parallel()
+	f := adminFlags{AdminUser: "admin", AdminPassword: "secret"}
+	for given, want := range map[string]string{"json2": "auto", "xmlrpc": "xmlrpc", "": ""} {
+		as := f.of(tenantConfig{Name: "eu", Odoo: odooConfig{URL: "http://eu", User: "gateway", PasswordFile: "key", PasswordEnv: "KEY", Protocol: given}})
+		require.Equal(t, tenantConfig{Name: "eu", Odoo: odooConfig{URL: "http://eu", User: "admin", Password: "secret", Protocol: want}}, as)
+	}
+}
+
 func TestStatusOfWebhooks(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)

@@ -57,7 +57,7 @@ func (e *env) accessError(m *model, operation string) *fault {
 	case m.name == modelData:
 		groups = "Access Rights"
 	}
-	return &fault{codeAccess, fmt.Sprintf("You are not allowed to %s '%s' (%s) records.\n\n"+
+	return &fault{code: codeAccess, text: fmt.Sprintf("You are not allowed to %s '%s' (%s) records.\n\n"+
 		"This operation is allowed for the following groups:\n\t- %s\n\n"+
 		"Contact your administrator to request access if necessary.", verb, m.label, m.name, groups)}
 }

@@ -30,6 +30,7 @@ var protected = dict{"context": dict{"mode": "update", "noupdate": true}}
 // client calls one server as one user. Every call has a connection of its own.
 type client struct {
 	url, database, password string
+	key                     string // calls go over JSON-2 with it; empty: over XML-RPC
 	uid                     int64
 	patient                 bool // wait for a server that restarts itself
 	http                    *http.Client
@@ -81,6 +82,9 @@ func (c *client) raw(service, method string, params ...any) (any, error) {
 func (c *client) try(model, method string, args list, kwargs dict) (any, error) {
 	if kwargs == nil {
 		kwargs = dict{}
+	}
+	if c.key != "" {
+		return c.named(model, method, args, kwargs)
 	}
 	return c.raw("object", "execute_kw", c.database, c.uid, c.password, model, method, args, kwargs)
 }

@@ -21,6 +21,7 @@ type user struct {
 	id       int64
 	login    string
 	password string
+	key      string // for the API; empty: none
 	name     string
 	admin    bool
 }
@@ -29,6 +30,7 @@ type user struct {
 type env struct {
 	db      *database
 	major   int
+	json2   bool // called over JSON-2
 	user    user
 	context map[string]any
 	now     time.Time // the start of the transaction

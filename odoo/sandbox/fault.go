@@ -1,14 +1,19 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
-// fault is an XML-RPC fault. The codes are those of /xmlrpc/2/.
+// fault is an exception: what XML-RPC makes a fault of, with the codes of /xmlrpc/2/, and JSON-2 an error.
 type fault struct {
-	code int
-	text string
+	code   int
+	text   string
+	class  string // of the exception, where the code does not say it
+	plain  string // what the exception says, where text is more than that
+	status int    // of HTTP, where the exception is one of the HTTP layer
 }
 
 const (
@@ -20,20 +25,65 @@ const (
 
 func (f *fault) Error() string { return fmt.Sprintf("fault %d: %s", f.code, f.text) }
 
+// exception is the name of the exception's class, with its module.
+func (f *fault) exception() string {
+	switch {
+	case f.class == "":
+		return map[int]string{codeUser: "odoo.exceptions.UserError", codeAccessDenied: "odoo.exceptions.AccessDenied",
+			codeAccess: "odoo.exceptions.AccessError"}[f.code]
+	case strings.Contains(f.class, "."):
+		return f.class
+	}
+	return "builtins." + f.class
+}
+
+// message is what the exception says.
+func (f *fault) message() string { return cmp.Or(f.plain, f.text) }
+
+// httpStatus is what JSON-2 answers with.
+func (f *fault) httpStatus() int {
+	switch {
+	case f.status != 0:
+		return f.status
+	case f.class == missingError:
+		return http.StatusNotFound
+	case f.code == codeUser:
+		return http.StatusUnprocessableEntity
+	case f.code == codeProgram:
+		return http.StatusInternalServerError
+	}
+	return http.StatusForbidden
+}
+
 // programError is what an exception that Odoo does not expect becomes: a traceback that ends in class and message.
 func programError(class, format string, args ...any) *fault {
-	return &fault{codeProgram, "Traceback (most recent call last):\n" +
+	message := fmt.Sprintf(format, args...)
+	return &fault{code: codeProgram, class: class, plain: message, text: "Traceback (most recent call last):\n" +
 		"  File \"odoo/service/model.py\", in execute_cr\n" +
 		"    result = odoo.api.call_kw(recs, method, args, kw)\n" +
-		class + ": " + fmt.Sprintf(format, args...) + "\n"}
+		class + ": " + message + "\n"}
+}
+
+// httpError is an exception of Odoo's HTTP layer, which only JSON-2 shows.
+func httpError(status int, class, format string, args ...any) *fault {
+	message := fmt.Sprintf(format, args...)
+	return &fault{code: codeProgram, class: "werkzeug.exceptions." + class, text: message, status: status}
 }
 
 // userError is a refusal of the content, in words for people.
 func userError(format string, args ...any) *fault {
-	return &fault{codeUser, fmt.Sprintf(format, args...)}
+	return &fault{code: codeUser, text: fmt.Sprintf(format, args...)}
 }
 
-func accessDenied() *fault { return &fault{codeAccessDenied, "Access Denied"} }
+// validationError is a userError of a class of its own.
+func validationError(format string, args ...any) *fault {
+	return &fault{code: codeUser, class: "odoo.exceptions.ValidationError", text: fmt.Sprintf(format, args...)}
+}
+
+// missingError is the class of refusals for records that are gone.
+const missingError = "odoo.exceptions.MissingError"
+
+func accessDenied() *fault { return &fault{code: codeAccessDenied, text: "Access Denied"} }
 
 // unmarshalable is what a method that returns None answers, after its transaction was committed.
 func unmarshalable() *fault {
@@ -50,8 +100,8 @@ func (e *env) missing(m *model, ids ...int64) *fault {
 	for i, id := range ids {
 		shown[i] = fmt.Sprintf("%d,", id)
 	}
-	return userError("Record does not exist or has been deleted.\n(Record: %s(%s), User: %d)",
-		m.name, strings.Join(shown, " "), e.user.id)
+	return &fault{code: codeUser, class: missingError, text: fmt.Sprintf("Record does not exist or has been deleted.\n(Record: %s(%s), User: %d)",
+		m.name, strings.Join(shown, " "), e.user.id)}
 }
 
 // invalidField refuses a field name in a read; writing has its own words.
@@ -80,23 +130,24 @@ func (e *env) missingRequired(m *model, f *field) string {
 		f.label, f.name, m.label, m.name)
 }
 
-// requiredError is a mandatory field that is empty. load and the other methods word it differently.
-type requiredError struct {
+// fieldError is a field that may not be as it is: mandatory and empty, or unique and taken. load and the other methods word it
+// differently.
+type fieldError struct {
 	message string // as load reports it
 	field   string
 	fault   *fault
 }
 
-func (r *requiredError) Error() string { return r.message }
+func (r *fieldError) Error() string { return r.message }
 
 func (e *env) requiredError(m *model, f *field) error {
-	r := &requiredError{message: e.missingRequired(m, f), field: f.name}
+	r := &fieldError{message: e.missingRequired(m, f), field: f.name}
 	if e.major < 17 {
-		r.fault = userError("The operation cannot be completed:\n- Create/update: a mandatory field is not set.\n"+
+		r.fault = validationError("The operation cannot be completed:\n- Create/update: a mandatory field is not set.\n"+
 			"- Delete: another model requires the record being deleted. If possible, archive it instead.\n\n"+
 			"Model: %s (%s), Field: %s (%s)", m.label, m.name, f.label, f.name)
 	} else {
-		r.fault = userError("The operation cannot be completed: %s", r.message)
+		r.fault = validationError("The operation cannot be completed: %s", r.message)
 	}
 	return r
 }
@@ -104,11 +155,11 @@ func (e *env) requiredError(m *model, f *field) error {
 // inUse refuses to delete what a many2one field of another model points at.
 func (e *env) inUse(m *model, f *field) *fault {
 	if e.major < 17 {
-		return userError("The operation cannot be completed: another model requires the record being deleted. "+
+		return validationError("The operation cannot be completed: another model requires the record being deleted. "+
 			"If possible, archive it instead.\n\nModel: %s (%s), Constraint: %s_%s_fkey",
 			m.label, m.name, strings.ReplaceAll(m.name, ".", "_"), f.name)
 	}
-	return userError("The operation cannot be completed: Another model is using the record you are trying to delete.\n\n"+
+	return validationError("The operation cannot be completed: Another model is using the record you are trying to delete.\n\n"+
 		"The troublemaker is: '%s' (%s)\nThanks to the following constraint: '%s' (%s)\n"+
 		"How about archiving the record instead?", m.label, m.name, f.label, f.name)
 }

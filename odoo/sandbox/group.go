@@ -216,7 +216,7 @@ func (e *env) aggregate(m *model, rows []*row, s aggregate) (any, error) {
 	if !whole {
 		return result, nil
 	}
-	if result > 1<<31-1 {
+	if result > 1<<31-1 && !e.json2 {
 		return nil, programError("OverflowError", "int exceeds XML-RPC limits")
 	}
 	return int64(result), nil

@@ -204,13 +204,13 @@ func (l *loader) rollback(savepoint int) {
 
 // report makes a message of an error in the data, and returns others.
 func (l *loader) report(at position, err error) error {
-	var required *requiredError
+	var field *fieldError
 	var constraint *constraintError
 	var surprise *unexpected
 	var f *fault
 	switch {
-	case errors.As(err, &required):
-		l.refuse(at, required.message, member{"field", required.field})
+	case errors.As(err, &field):
+		l.refuse(at, field.message, member{"field", field.field})
 	case errors.As(err, &constraint):
 		l.refuse(at, constraint.message)
 	case errors.As(err, &f) && f.code == codeAccess && l.env.major < 17:

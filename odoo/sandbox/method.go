@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -18,6 +19,8 @@ type arguments struct {
 	method     string
 	positional []any
 	keyword    map[string]any
+	named      bool // by JSON-2: the ids beside the others, and refusals of its own
+	ids        any
 }
 
 // genericMethods are those of every model.
@@ -63,6 +66,9 @@ func (a arguments) values(parameters ...string) (map[string]any, error) {
 			continue
 		}
 		v, given := a.keyword[name]
+		if !given && !optional && a.named {
+			return nil, httpError(http.StatusUnprocessableEntity, "UnprocessableEntity", "missing a required argument: '%s'", name)
+		}
 		if !given && !optional {
 			return nil, programError("TypeError", "%s() missing 1 required positional argument: '%s'", a.method, name)
 		}
@@ -70,6 +76,9 @@ func (a arguments) values(parameters ...string) (map[string]any, error) {
 	}
 	for name := range a.keyword {
 		if !slices.Contains(parameters, name) && !slices.Contains(parameters, name+"?") {
+			if a.named {
+				return nil, httpError(http.StatusUnprocessableEntity, "UnprocessableEntity", "got an unexpected keyword argument '%s'", name)
+			}
 			return nil, programError("TypeError", "%s() got an unexpected keyword argument '%s'", a.method, name)
 		}
 	}
@@ -78,6 +87,10 @@ func (a arguments) values(parameters ...string) (map[string]any, error) {
 
 // self takes the ids that a method is called on from the arguments.
 func (a arguments) self() ([]int64, arguments, error) {
+	if a.named {
+		ids, err := toIDs(a.ids)
+		return ids, a, err
+	}
 	if len(a.positional) == 0 {
 		return nil, a, programError("IndexError", "tuple index out of range")
 	}
@@ -296,6 +309,9 @@ func callCreate(e *env, m *model, a arguments) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if a.named {
+			return []int64{r.id}, nil
+		}
 		return r.id, nil
 	}
 	list, _ := v[parameter].([]any)
@@ -404,26 +420,32 @@ func callFieldsGet(e *env, m *model, a arguments) (any, error) {
 }
 
 // call runs a method of a model and returns its answer.
-func (e *env) call(model, name string, positional []any, keyword map[string]any) (any, error) {
-	m := e.db.models[model]
+func (e *env) call(x execution) (any, error) {
+	m := e.db.models[x.model]
+	if m == nil && x.named {
+		return nil, httpError(http.StatusNotFound, "NotFound", "the model '%s' does not exist", x.model)
+	}
 	if m == nil {
-		return nil, userError("Object %s doesn't exist", model)
+		return nil, userError("Object %s doesn't exist", x.model)
 	}
-	if strings.HasPrefix(name, "_") {
+	if strings.HasPrefix(x.method, "_") {
 		if e.major < 17 {
-			return nil, &fault{codeAccess, fmt.Sprintf("Private methods (such as %s) cannot be called remotely.", name)}
+			return nil, &fault{code: codeAccess, text: fmt.Sprintf("Private methods (such as %s) cannot be called remotely.", x.method)}
 		}
-		return nil, &fault{codeAccess, fmt.Sprintf("Private methods (such as '%s.%s') cannot be called remotely.", model, name)}
+		return nil, &fault{code: codeAccess, text: fmt.Sprintf("Private methods (such as '%s.%s') cannot be called remotely.", x.model, x.method)}
 	}
-	method, ok := m.methods[name]
-	if !ok {
-		if e.major < 17 {
-			return nil, programError("AttributeError", "type object '%s' has no attribute '%s'", model, name)
-		}
-		return nil, programError("AttributeError", "The method '%s.%s' does not exist", model, name)
+	method, ok := m.methods[x.method]
+	switch {
+	case ok:
+	case e.major < 17:
+		return nil, programError("AttributeError", "type object '%s' has no attribute '%s'", x.model, x.method)
+	case x.named:
+		return nil, httpError(http.StatusNotFound, "NotFound", "The method '%s.%s' does not exist", x.model, x.method)
+	default:
+		return nil, programError("AttributeError", "The method '%s.%s' does not exist", x.model, x.method)
 	}
 	if method.operation != "" && !e.allowed(m, method.operation) {
 		return nil, e.accessError(m, method.operation)
 	}
-	return method.run(e, m, arguments{name, positional, keyword})
+	return method.run(e, m, arguments{x.method, x.positional, x.keyword, x.named, x.ids})
 }

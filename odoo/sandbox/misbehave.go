@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
-	"sync"
 	"time"
 )
 
@@ -41,7 +39,7 @@ const (
 // Fault tells calls to fail. Faults are used in the order in which they were given.
 type Fault struct {
 	Method   string // "sale.order.load", "authenticate"; empty for any
-	Matching string // only calls whose body, the XML, contains this, such as the external id of one order; empty for any
+	Matching string // only calls whose body contains this, such as the external id of one order; empty for any
 	Kind     Kind
 	Times    int           // calls that it befalls; 0 is one, less than 0 is all until Behave
 	Delay    time.Duration // for Delay, SlowDrip and LateCommit
@@ -85,7 +83,7 @@ func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, f Fault, c ca
 	switch f.Kind {
 	case Delay:
 		if s.pause(f.Delay) {
-			writeXML(w, c.answer(start))
+			c.answer(start).write(w)
 		}
 	case Hang:
 		s.hang(r.Context())
@@ -105,33 +103,29 @@ func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, f Fault, c ca
 	case SlowDrip:
 		s.drip(r.Context(), w, c.answer(start), cmp.Or(f.Delay, time.Second))
 	case Fault1:
-		writeXML(w, encodeFault(programError("KeyError", "'sandbox'")))
+		c.format.failure(programError("KeyError", "'sandbox'")).write(w)
 	case FaultAfterCommit:
 		c.answer(start)
-		writeXML(w, encodeFault(unmarshalable()))
+		c.format.failure(unmarshalable()).write(w)
 	case ServerError:
-		htmlPage(w, http.StatusInternalServerError, "Internal Server Error")
+		htmlReply(http.StatusInternalServerError).write(w)
 	case ServerErrorAfterCommit:
 		c.answer(start)
-		htmlPage(w, http.StatusBadGateway, "Bad Gateway")
+		htmlReply(http.StatusBadGateway).write(w)
 	case HTML:
-		htmlPage(w, http.StatusOK, "Welcome")
+		htmlReply(http.StatusOK).write(w)
 	case GzipBomb:
 		w.Header().Set("Content-Encoding", "gzip")
-		writeXML(w, gzipBomb())
+		zipped(c.format.nested(bombDepth)).write(w)
 	case DeepNesting:
-		writeXML(w, nested(100_000))
+		c.format.nested(100_000).write(w)
 	case SerializationMessage:
-		writeXML(w, serializationMessage())
+		c.format.success(serializationMessage()).write(w)
 	case LateCommit:
 		s.commitLate(c, f.Delay, start)
-		htmlPage(w, http.StatusBadGateway, "Bad Gateway")
+		htmlReply(http.StatusBadGateway).write(w)
 	case WrongLogin:
-		if c.method == "authenticate" {
-			writeXML(w, encodeAnswer(false))
-			return
-		}
-		writeXML(w, encodeFault(accessDenied()))
+		c.format.wrongLogin(c.method).write(w)
 	default:
 		panic(fmt.Sprintf("sandbox: no such kind of fault: %q", f.Kind))
 	}
@@ -159,13 +153,12 @@ func reset(w http.ResponseWriter) {
 }
 
 // drip writes an answer byte by byte, until the client goes away or the server closes.
-func (s *Server) drip(ctx context.Context, w http.ResponseWriter, body []byte, every time.Duration) {
-	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
-	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+func (s *Server) drip(ctx context.Context, w http.ResponseWriter, answer reply, every time.Duration) {
+	answer.writeHeader(w)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for i := range body {
-		_, _ = w.Write(body[i : i+1])
+	for i := range answer.body {
+		_, _ = w.Write(answer.body[i : i+1])
 		_ = http.NewResponseController(w).Flush()
 		select {
 		case <-tick.C:
@@ -177,11 +170,9 @@ func (s *Server) drip(ctx context.Context, w http.ResponseWriter, body []byte, e
 	}
 }
 
-func cutAnswer(w http.ResponseWriter, body []byte) {
-	writeHalf := body[:len(body)/2]
-	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
-	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
-	_, _ = w.Write(writeHalf)
+func cutAnswer(w http.ResponseWriter, answer reply) {
+	answer.writeHeader(w)
+	_, _ = w.Write(answer.body[:len(answer.body)/2])
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
 }
@@ -196,32 +187,30 @@ func (s *Server) commitLate(c call, delay time.Duration, start time.Time) {
 	})
 }
 
-func serializationMessage() []byte {
-	return encodeAnswer(record{
+func serializationMessage() record {
+	return record{
 		{"ids", false},
 		{"messages", []record{{
 			{"rows", record{{"from", 0}, {"to", 0}}}, {"record", 0}, {"type", "error"},
 			{"message", "could not serialize access due to concurrent update\n"},
 		}}},
 		{"nextrow", 0},
-	})
+	}
 }
 
-// nested is an answer of arrays within arrays.
-func nested(depth int) []byte {
-	return []byte("<?xml version='1.0'?>\n<methodResponse><params><param>" +
-		strings.Repeat("<value><array><data>", depth) + strings.Repeat("</data></array></value>", depth) +
-		"</param></params></methodResponse>\n")
-}
+// bombDepth is how many lists a bomb has within each other.
+const bombDepth = 500_000
 
-var gzipBomb = sync.OnceValue(func() []byte {
+// zipped packs an answer as tightly as it goes.
+func zipped(answer reply) reply {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
 		panic(err)
 	}
 	// A buffer of bytes takes every write.
-	_, _ = z.Write(nested(500_000))
+	_, _ = z.Write(answer.body)
 	_ = z.Close()
-	return b.Bytes()
-})
+	answer.body = b.Bytes()
+	return answer
+}

@@ -44,6 +44,7 @@ func orderModel(major int) *model {
 		{name: "amount_untaxed", label: "Untaxed Amount", kind: kindMonetary},
 		{name: "amount_tax", label: "Taxes", kind: kindMonetary},
 		{name: "amount_total", label: "Total", kind: kindMonetary},
+		{name: "tag_ids", label: "Tags", kind: kindMany2many, comodel: crmTag},
 	}
 	if major >= 17 {
 		fields = append(fields, &field{name: "locked", label: "Locked", kind: kindBoolean})
@@ -101,6 +102,9 @@ func lineModel(major int) *model {
 		{name: "price_total", label: "Total", kind: kindMonetary},
 		{name: "qty_delivered", label: "Delivery Quantity", kind: kindFloat, digits: 2},
 		{name: "qty_invoiced", label: "Invoiced Quantity", kind: kindFloat, digits: 2},
+		{name: "qty_delivered_method", label: "Method to update delivered qty", kind: kindSelection,
+			options: []option{{"manual", "Manual"}, {"analytic", "Analytic From Expenses"}},
+			compute: func(*env, *model, *row) any { return "manual" }}, // no application is there that would know better
 		{name: "display_type", label: "Display Type", kind: kindSelection,
 			options: []option{{"line_section", "Section"}, {"line_note", "Note"}}},
 		related("state", "Order Status", kindSelection, "", "order_id", "state"),

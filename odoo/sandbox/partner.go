@@ -120,5 +120,5 @@ func (e *env) checkName(name, partnerType any) error {
 	if e.major < 17 {
 		return &constraintError{"'Contacts require a name'", userError("res_partner_check_name")}
 	}
-	return &constraintError{"Contacts require a name", userError("The operation cannot be completed: Contacts require a name")}
+	return &constraintError{"Contacts require a name", validationError("The operation cannot be completed: Contacts require a name")}
 }

@@ -21,11 +21,18 @@ func TestSandboxAnswersAsOdoo19(t *testing.T) { compare(t, env.Odoo(t, 19)) }
 
 func compare(t *testing.T, real env.OdooServer) {
 	t.Parallel()
+	compareBy(t, real, func(imitation, original *world) {})
+}
+
+// compareBy asks both the script; prepare says how they are to be asked.
+func compareBy(t *testing.T, real env.OdooServer, prepare func(imitation, original *world)) {
+	t.Helper()
 	s, _, _ := start(t, sandbox.Options{Major: real.Major})
 	tag := fmt.Sprintf("ogsbx%d", time.Now().UnixNano())
 	imitation := newWorld(t, real.Major, tag, env.OdooServer{URL: s.URL(), Database: sandbox.Database, User: sandbox.User,
 		Password: sandbox.Password, AdminUser: sandbox.AdminUser, AdminPassword: sandbox.AdminPassword})
 	original := newWorld(t, real.Major, tag, real)
+	prepare(imitation, original)
 	for _, step := range script(real.Major) {
 		want, got := original.run(step), imitation.run(step)
 		require.Equal(t, want, got, "%s: Odoo (expected) and sandbox (actual) differ", step.name)
@@ -62,6 +69,7 @@ func newWorld(t *testing.T, major int, tag string, s env.OdooServer) *world {
 
 // cleanUp removes what can be removed, so that a shared server does not fill up.
 func (w *world) cleanUp(t *testing.T) {
+	w.admin.key = "" // which is gone by now
 	domain := list{list{"partner_id.name", "like", w.tag}}
 	ids := w.admin.call(t, "sale.order", "search", list{domain}, nil)
 	_, err := w.admin.try("sale.order", "action_cancel", list{ids}, dict{"context": dict{"disable_cancel_warning": true}})
@@ -69,6 +77,8 @@ func (w *world) cleanUp(t *testing.T) {
 	w.admin.call(t, "sale.order", "unlink", list{ids}, nil)
 	partners := w.admin.call(t, "res.partner", "search", list{list{list{"name", "like", w.tag}}}, dict{"context": dict{"active_test": false}, "order": "id desc"})
 	w.admin.call(t, "res.partner", "unlink", list{partners}, nil)
+	tags := w.admin.call(t, "crm.tag", "search", list{list{list{"name", "like", w.tag}}}, nil)
+	w.admin.call(t, "crm.tag", "unlink", list{tags}, nil)
 	w.admin.call(t, "product.product", "unlink", list{list{w.plain, w.taxed, w.archived}}, nil)
 }
 
@@ -155,6 +165,10 @@ func (w *world) run(s step) any {
 	if errors.As(err, &f) {
 		return dict{"fault": f.Code, "text": w.normalize("", lastError(f))}
 	}
+	var refusal jsonError
+	if errors.As(err, &refusal) {
+		return dict{"status": refusal.Status, "name": refusal.Name, "arguments": len(refusal.Arguments), "text": w.normalize("", firstLine(refusal.Message))}
+	}
 	if err != nil {
 		return err.Error()
 	}
@@ -173,6 +187,12 @@ func lastError(f xmlrpc.FaultError) string {
 		return f.String
 	}
 	return all[len(all)-1]
+}
+
+// firstLine leaves out what psycopg adds to a message, such as the SQL.
+func firstLine(message string) string {
+	line, _, _ := strings.Cut(message, "\n")
+	return line
 }
 
 var variable = []struct {
@@ -231,7 +251,7 @@ func script(major int) []step {
 	orderRead := list{"name", "state", "partner_id", "partner_shipping_id", "client_order_ref", "note", "amount_untaxed", "amount_tax",
 		"amount_total", "date_order", "create_date", "write_date", "order_line", "display_name"}
 	lineRead := list{"order_id", "product_id", unit, taxes, "product_uom_qty", "price_unit", "discount", "price_subtotal", "price_tax",
-		"price_total", "sequence", "display_type", "state"}
+		"price_total", "sequence", "display_type", "state", "qty_delivered_method"}
 	lines := func(name string, n int) step {
 		return ask(name, "sale.order.line", "search_read", list{list{list{"order_id", "=", order(n)}}}, dict{"fields": lineRead, "order": "sequence asc, id asc"})
 	}
@@ -344,6 +364,15 @@ func script(major int) []step {
 		admin(ask("create", "sale.order", "create", list{dict{"partner_id": ref("partner"), "client_order_ref": "{tag}-made",
 			"order_line": list{list{0, 0, dict{"product_id": ref("plain"), "product_uom_qty": 2}}, list{0, 0, dict{"display_type": "line_section", "name": "S"}}}}}, nil)),
 		ask("created by hand", "sale.order.line", "search_read", list{list{list{"order_id.client_order_ref", "=", "{tag}-made"}}}, dict{"fields": lineRead, "order": "id"}),
+
+		// tags
+		load("tag", "crm.tag", named, protected, partner("t", "{tag} Tag")),
+		load("tag by its id", "crm.tag", named[:1], protected, []string{"{tag}.t"}),
+		load("no such tag", "crm.tag", named[:1], protected, []string{"{tag}.none"}),
+		load("a tag's name is taken", "crm.tag", named, protected, partner("t2", "{tag} Tag")),
+		ask("a tag's name is taken by hand", "crm.tag", "create", list{dict{"name": "{tag} Tag"}}, nil),
+		ask("untagged", "sale.order", "read", list{list{order(0)}, list{"tag_ids"}}, nil),
+		ask("tag read", "crm.tag", "search_read", list{list{list{"name", "in", list{"{tag} Tag", "{tag}"}}}}, dict{"fields": list{"name"}}),
 
 		// the life of an order
 		ask("confirm", "sale.order", "action_confirm", list{list{order(0)}}, nil),

@@ -7,7 +7,7 @@ func (e *env) create(m *model, given map[string]any) (*row, error) {
 	if err := e.checkNames(m, given); err != nil {
 		return nil, err
 	}
-	values, commands, err := e.convert(m, given)
+	values, commands, err := e.convert(m, nil, given)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (e *env) write(m *model, r *row, given map[string]any) error {
 	if err := e.checkNames(m, given); err != nil {
 		return err
 	}
-	values, commands, err := e.convert(m, given)
+	values, commands, err := e.convert(m, r, given)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,8 @@ func (e *env) takeDelegated(m *model, values map[string]any) map[string]any {
 
 // convert turns a caller's values into stored ones, and sets the commands of one2many fields apart. Values of computed
 // fields are dropped, as Odoo does, unless a delegate stores them.
-func (e *env) convert(m *model, given map[string]any) (values map[string]any, commands map[string][]any, err error) {
+// r is the record that is written, nil for a new one.
+func (e *env) convert(m *model, r *row, given map[string]any) (values map[string]any, commands map[string][]any, err error) {
 	values, commands = map[string]any{}, map[string][]any{}
 	for name, v := range given {
 		f := m.byName[name]
@@ -130,6 +131,16 @@ func (e *env) convert(m *model, given map[string]any) (values map[string]any, co
 				if owner, f = e.delegated(m, name); f == nil {
 					continue
 				}
+			}
+			if f.kind == kindMany2many {
+				var standing []int64
+				if r != nil && owner == m {
+					standing, _ = e.value(m, r, f).([]int64)
+				}
+				if values[name], err = convertMany2many(standing, v); err != nil {
+					return nil, nil, err
+				}
+				continue
 			}
 			stored, err := e.convertValue(owner, f, v)
 			if err != nil {
@@ -172,8 +183,6 @@ func (e *env) convertValue(m *model, f *field, v any) (any, error) {
 		return n, nil
 	case kindMany2one:
 		return e.convertMany2one(f, v)
-	case kindMany2many:
-		return convertMany2many(v)
 	case kindDatetime:
 		return toTime(v)
 	case kindSelection:
@@ -213,13 +222,16 @@ func (e *env) convertMany2one(f *field, v any) (any, error) {
 	return id, nil
 }
 
-// convertMany2many understands the commands that set a list as a whole, and a plain list of ids.
-func convertMany2many(v any) (any, error) {
+// convertMany2many understands the commands that set a list as a whole, add to it and take from it, and a plain list of ids.
+func convertMany2many(standing []int64, v any) (any, error) {
 	if ids, ok := v.([]int64); ok {
 		return ids, nil
 	}
-	ids := []int64{}
+	ids := slices.Clone(standing)
 	list, _ := v.([]any)
+	if len(list) == 0 || !isCommand(list[0]) {
+		ids = nil
+	}
 	for _, item := range list {
 		switch item := item.(type) {
 		case int64:
@@ -235,19 +247,32 @@ func convertMany2many(v any) (any, error) {
 			switch {
 			case command == 6 && len(item) == 3:
 				set, _ := item[2].([]any)
-				return convertMany2many(set)
-			case command == 4 && len(item) > 1:
+				return convertMany2many(nil, set)
+			case (command == 3 || command == 4) && len(item) > 1:
 				id, err := toInteger(item[1])
 				if err != nil {
 					return nil, err
 				}
-				ids = append(ids, id)
+				ids = without(ids, id)
+				if command == 4 {
+					ids = append(ids, id)
+				}
 			case command == 5:
 				ids = ids[:0]
 			}
 		}
 	}
-	return ids, nil
+	return append([]int64{}, ids...), nil
+}
+
+func isCommand(v any) bool {
+	_, ok := v.([]any)
+	return ok
+}
+
+// without returns ids but for one.
+func without(ids []int64, id int64) []int64 {
+	return slices.DeleteFunc(slices.Clone(ids), func(other int64) bool { return other == id })
 }
 
 // applyCommands carries out the commands of one2many fields: (0, 0, values) creates, (1, id, values) writes, (2, id) and

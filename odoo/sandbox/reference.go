@@ -4,6 +4,7 @@ import "strings"
 
 const (
 	accountTax = "account.tax"
+	apiKeys    = "res.users.apikeys"
 	modelData  = "ir.model.data"
 	precision  = "decimal.precision"
 )
@@ -52,6 +53,7 @@ func referenceModels(major int) []*model {
 		{name: "login", label: "Login", kind: kindChar, required: true},
 	})
 	users.denied = "create write unlink"
+	users.methods = map[string]method{"context_get": {"", false, callContextGet}}
 
 	digits := define(precision, "Decimal Precision", []*field{
 		{name: "name", label: "Usage", kind: kindChar, required: true},
@@ -60,7 +62,27 @@ func referenceModels(major int) []*model {
 	digits.denied = "create read write unlink"
 	digits.methods = map[string]method{"precision_get": {"", false, callPrecisionGet}}
 
-	return []*model{country, state, currency, tax, unit, users, digits, modelDataModel(major)}
+	return []*model{country, state, currency, tax, unit, users, keyModel(major), digits, modelDataModel(major)}
+}
+
+// keyModel holds what users see of their API keys, which is neither the key nor a part of it.
+func keyModel(major int) *model {
+	fields := []*field{
+		{name: "name", label: "Description", kind: kindChar, required: true},
+		{name: "user_id", label: "User", kind: kindMany2one, comodel: "res.users", required: true},
+		{name: "scope", label: "Scope", kind: kindChar},
+	}
+	if major >= 18 {
+		fields = append(fields, &field{name: "expiration_date", label: "Expiration Date", kind: kindDatetime})
+	}
+	m := define(apiKeys, "Users API Keys", fields)
+	m.denied = "create write unlink"
+	return m
+}
+
+// callContextGet says who is asking.
+func callContextGet(e *env, _ *model, _ arguments) (any, error) {
+	return record{{"lang", "en_US"}, {"tz", nil}, {"uid", e.user.id}}, nil
 }
 
 // modelDataModel holds the external ids.

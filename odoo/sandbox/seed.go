@@ -77,7 +77,7 @@ const SeededOrders = 5
 func newDatabase(major int, users []user, now time.Time) (*database, error) {
 	db := &database{models: map[string]*model{}, externalIDs: map[string]int64{}}
 	models := append(referenceModels(major),
-		partnerModel(major), templateModel(major), productModel(), orderModel(major), lineModel(major))
+		partnerModel(major), templateModel(major), productModel(), tagModel(major), orderModel(major), lineModel(major))
 	for _, m := range models {
 		methods := genericMethods(major)
 		maps.Copy(methods, m.methods)
@@ -85,7 +85,7 @@ func newDatabase(major int, users []user, now time.Time) (*database, error) {
 		db.models[m.name] = m
 	}
 	s := seeder{env: db.begin(major, users[0], now.Add(-72*time.Hour))}
-	s.reference(users)
+	s.reference(users, now)
 	s.partners()
 	s.products()
 	s.orders(now)
@@ -114,13 +114,18 @@ func (s *seeder) add(model string, id int64, values map[string]any) {
 	}
 }
 
-func (s *seeder) reference(users []user) {
+func (s *seeder) reference(users []user, now time.Time) {
 	s.add("res.currency", CurrencyID, map[string]any{
 		"name": "USD", "symbol": "$", "decimal_places": int64(2), "rounding": 0.01, "active": true})
 	s.add(accountTax, TaxID, map[string]any{"name": "15%", "amount": 15.0})
 	s.add("uom.uom", UnitID, map[string]any{"name": "Units"})
 	for _, u := range users {
 		s.add("res.users", u.id, map[string]any{"name": u.name, "login": u.login})
+		key := map[string]any{"name": "API", "user_id": u.id}
+		if s.env.major >= 18 {
+			key["expiration_date"] = formatTime(now.Add(keyLife))
+		}
+		s.add(apiKeys, u.id, key)
 	}
 	quantity := "Product Unit"
 	if s.env.major < 19 {

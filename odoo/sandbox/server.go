@@ -18,7 +18,14 @@ const (
 	Password      = "sandbox-secret"
 	AdminUser     = "admin"
 	AdminPassword = "admin"
+
+	// API keys of the two, which also stand in for their passwords.
+	Key      = "5a9db0c5e0a1f7e43c7be9d5b0a2c6f1d3e4f506"
+	AdminKey = "ad91c0ffee0a1f7e43c7be9d5b0a2c6f1d3e4f5a"
 )
+
+// keyLife is how long an API key is valid from the start on, as long as Odoo lets users have them at most.
+const keyLife = 90 * 24 * time.Hour
 
 // Options say which Odoo to be. The zero value is an Odoo 19 on a free port of this machine.
 type Options struct {
@@ -66,8 +73,8 @@ func Start(o Options) (*Server, error) {
 		address: o.Addr,
 		calls:   map[string]int{},
 		users: []user{
-			{id: AdminID, login: AdminUser, password: AdminPassword, name: "Mitchell Admin", admin: true},
-			{id: UserID, login: User, password: Password, name: "Order gateway"},
+			{id: AdminID, login: AdminUser, password: AdminPassword, key: AdminKey, name: "Mitchell Admin", admin: true},
+			{id: UserID, login: User, password: Password, key: Key, name: "Order gateway"},
 		},
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())

@@ -16,6 +16,7 @@ const maxRequestBytes = 32 << 20
 // call is one call of the API, ready to be carried out in a transaction that starts at a given time.
 type call struct {
 	method string // "sale.order.load", "version"
+	format format
 	run    func(now time.Time) (any, error)
 }
 
@@ -25,28 +26,31 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.work.Done()
 	w.Header().Set("Date", s.now().Format(http.TimeFormat))
-	service, ok := strings.CutPrefix(r.URL.Path, "/xmlrpc/2/")
-	if !ok {
-		htmlPage(w, http.StatusNotFound, "Not Found")
+	overXML := strings.HasPrefix(r.URL.Path, xmlrpcPath)
+	switch {
+	case !overXML && !strings.HasPrefix(r.URL.Path, "/json/") && r.URL.Path != "/web/version":
+		htmlReply(http.StatusNotFound).write(w)
 		return
-	}
-	if r.Method != http.MethodPost {
+	case overXML && r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
-		htmlPage(w, http.StatusMethodNotAllowed, "Method Not Allowed")
+		htmlReply(http.StatusMethodNotAllowed).write(w)
 		return
 	}
 	var body bytes.Buffer
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxRequestBytes)); err != nil {
-		htmlPage(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		htmlReply(http.StatusRequestEntityTooLarge).write(w)
 		return
 	}
 	start := s.now()
-	req, err := decodeRequest(bytes.NewReader(body.Bytes()))
-	if err != nil {
-		writeXML(w, encodeFault(programError("xml.parsers.expat.ExpatError", "%v", err)))
+	find := s.resolveJSON
+	if overXML {
+		find = s.resolveXML
+	}
+	c, refusal := find(r, body.Bytes())
+	if refusal != nil {
+		refusal.write(w)
 		return
 	}
-	c := s.resolve(service, req)
 	f, misbehaves := s.count(c.method, body.Bytes())
 	if !s.pause(s.options.Latency) {
 		return
@@ -55,35 +59,44 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.misbehave(w, r, f, c, start)
 		return
 	}
-	writeXML(w, c.answer(start))
+	c.answer(start).write(w)
 }
 
-// answer carries the call out and encodes what comes of it.
-func (c call) answer(now time.Time) []byte {
+// answer carries the call out and writes what comes of it.
+func (c call) answer(now time.Time) reply {
 	v, err := c.run(now)
 	if err == nil {
-		if _, isNone := v.(none); !isNone {
-			return encodeAnswer(v)
-		}
-		err = unmarshalable()
+		return c.format.success(v)
 	}
-	var required *requiredError
+	var field *fieldError
 	var constraint *constraintError
 	var f *fault
 	switch {
-	case errors.As(err, &required):
-		f = required.fault
+	case errors.As(err, &field):
+		f = field.fault
 	case errors.As(err, &constraint):
 		f = constraint.fault
 	case !errors.As(err, &f):
 		f = programError("Exception", "%v", err)
 	}
-	return encodeFault(f)
+	return c.format.failure(f)
 }
 
-// resolve finds out what is called.
+const xmlrpcPath = "/xmlrpc/2/"
+
+// resolveXML finds out what is called over XML-RPC.
+func (s *Server) resolveXML(r *http.Request, body []byte) (call, *reply) {
+	req, err := decodeRequest(bytes.NewReader(body))
+	if err != nil {
+		refusal := inXML.failure(programError("xml.parsers.expat.ExpatError", "%v", err))
+		return call{}, &refusal
+	}
+	return s.resolve(strings.TrimPrefix(r.URL.Path, xmlrpcPath), req), nil
+}
+
+// resolve finds the service that is called.
 func (s *Server) resolve(service string, req request) call {
-	c := call{method: req.method}
+	c := call{method: req.method, format: inXML}
 	switch {
 	case service == "common" && req.method == "version":
 		c.run = func(time.Time) (any, error) { return s.version(), nil }
@@ -130,22 +143,30 @@ func (s *Server) authenticate(params []any) (any, error) {
 		return nil, unknownDatabase(database)
 	}
 	for _, u := range s.users {
-		if u.login == login && samePassword(u.password, password) {
+		if u.login == login && u.letsIn(password) {
 			return u.id, nil
 		}
 	}
 	return false, nil
 }
 
+// letsIn reports whether a secret is the user's password or API key.
+func (u user) letsIn(secret string) bool {
+	return samePassword(u.password, secret) || u.key != "" && samePassword(u.key, secret)
+}
+
 func samePassword(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// execution is what execute_kw is given.
+// execution is a method to call, and with what. Over XML-RPC, execute_kw is given all of it; over JSON-2 the arguments have
+// names, the records' ids among them.
 type execution struct {
 	database, password string
 	uid                int64
 	model, method      string
 	positional         []any
 	keyword            map[string]any
+	named              bool
+	ids                any
 }
 
 func parseExecute(req request) (execution, error) {
@@ -183,7 +204,7 @@ func (s *Server) login(x execution) (user, error) {
 	}
 	for _, u := range s.users {
 		if u.id == x.uid {
-			if !samePassword(u.password, x.password) {
+			if !u.letsIn(x.password) {
 				return user{}, accessDenied()
 			}
 			return u, nil
@@ -192,13 +213,19 @@ func (s *Server) login(x execution) (user, error) {
 	return user{}, userError("Record does not exist or has been deleted.\n(Record: res.users(%d,), User: %d)", x.uid, x.uid)
 }
 
-// execute carries out execute_kw in a transaction of its own.
+// execute carries out execute_kw.
 func (s *Server) execute(x execution, now time.Time) (any, error) {
 	u, err := s.login(x)
 	if err != nil {
 		return nil, err
 	}
+	return s.transact(u, x, now)
+}
+
+// transact carries out a method in a transaction of its own.
+func (s *Server) transact(u user, x execution, now time.Time) (any, error) {
 	e := s.db.begin(s.options.Major, u, now)
+	e.json2 = x.named
 	e.context, _ = x.keyword["context"].(map[string]any)
 	delete(x.keyword, "context")
 
@@ -209,7 +236,7 @@ func (s *Server) execute(x execution, now time.Time) (any, error) {
 	if !writes {
 		s.db.mu.RLock()
 		defer s.db.mu.RUnlock()
-		return e.call(x.model, x.method, x.positional, x.keyword)
+		return e.call(x)
 	}
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
@@ -219,23 +246,11 @@ func (s *Server) execute(x execution, now time.Time) (any, error) {
 			e.rollback(0)
 		}
 	}()
-	v, err := e.call(x.model, x.method, x.positional, x.keyword)
+	v, err := e.call(x)
 	if err != nil {
 		return nil, err
 	}
 	e.flush()
 	committed = true
 	return v, nil
-}
-
-func writeXML(w http.ResponseWriter, body []byte) {
-	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
-	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
-	_, _ = w.Write(body) // a client that went away has no use for the error
-}
-
-func htmlPage(w http.ResponseWriter, status int, title string) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, "<!doctype html>\n<html lang=en>\n<title>%d %s</title>\n<h1>%s</h1>\n", status, title, title)
 }

@@ -132,7 +132,7 @@ var adoptTests = map[string]func(t *testing.T, f fixture){
 		}
 		require.Equal(t, n, sourced)
 		require.Equal(t, n, keys)
-		require.EqualValues(t, n, f.number(t, "SELECT COUNT(*) FROM order_history WHERE tenant_id = ? AND code = 'adopted'", f.tenant))
+		require.EqualValues(t, n, f.number(t, "SELECT COUNT(*) FROM history_entries WHERE tenant_id = ? AND status_code = 'order:adopted'", f.tenant))
 	},
 }
 
@@ -154,16 +154,16 @@ func (f fixture) wouldAdopt(t *testing.T, adoptions ...store.Adoption) []store.A
 func (f fixture) contents(t *testing.T) [][]string {
 	t.Helper()
 	var all [][]string
-	for _, table := range []string{"orders", "order_history", "intents"} {
+	for _, table := range []string{"orders", "history_entries", "intents"} {
 		all = append(all, f.rows(t, table))
 	}
 	return all
 }
 
-// loseMirror drops the tenant's orders; the intents stay.
+// loseMirror drops the tenant's orders; intents and histories stay.
 func (f fixture) loseMirror(t *testing.T) {
 	t.Helper()
-	for _, table := range []string{"order_history", "order_lines", "orders"} {
+	for _, table := range []string{"order_lines", "orders"} {
 		_, err := f.DB().ExecContext(t.Context(), "DELETE FROM "+table+" WHERE tenant_id = ?", f.tenant)
 		require.NoError(t, err)
 	}

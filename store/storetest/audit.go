@@ -16,7 +16,7 @@ func aprilOrder(id int64) order.Snapshot {
 	s := snapshot(id)
 	s.CreatedAt = time.Date(2026, 4, 30, 23, 59, 59, 0, time.UTC)
 	s.WriteDate = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	s.Customer.ERPPartnerID, s.Status = 11, order.Confirmed
+	s.Customer.ERPPartnerID, s.State, s.Status = 11, order.StateSale, order.Picking
 	return s
 }
 
@@ -46,14 +46,14 @@ func (f fixture) finding(t *testing.T, run int64, id int64, kind order.FindingKi
 }
 
 var auditTests = map[string]func(t *testing.T, f fixture){
-	"SumsAreByMonthStatusAndCurrency": func(t *testing.T, f fixture) {
+	"SumsAreByMonthStateAndCurrency": func(t *testing.T, f fixture) {
 		f.upsert(t, snapshot(1), snapshot(2), aprilOrder(7), snapshot(9))
 		_, err := f.MarkDeleted(t.Context(), f.tenant, []int64{9}, At(23, 0), "sync")
 		require.NoError(t, err)
 
-		march := order.Totals{Group: order.TotalsGroup{Period: month(time.March), Status: order.Draft, Currency: "EUR"},
+		march := order.Totals{Group: order.TotalsGroup{Period: month(time.March), State: order.StateDraft, Currency: "EUR"},
 			Count: 2, IDSum: 3, RefSum: 18, FirstID: 1, LastID: 2, Amounts: []decimal.Decimal{dec("79.60"), dec("16.72"), dec("96.32")}}
-		april := order.Totals{Group: order.TotalsGroup{Period: month(time.April), Status: order.Confirmed, Currency: "EUR"},
+		april := order.Totals{Group: order.TotalsGroup{Period: month(time.April), State: order.StateSale, Currency: "EUR"},
 			Count: 1, IDSum: 7, RefSum: 11, FirstID: 7, LastID: 7, Amounts: []decimal.Decimal{dec("39.80"), dec("8.36"), dec("48.16")}}
 		totals, err := f.OrderTotals(t.Context(), f.tenant, order.Slice{}, true)
 		require.NoError(t, err)
@@ -87,7 +87,7 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 	},
 	"DocumentsAreListedWithTheirOrders": func(t *testing.T, f fixture) {
 		with := func(s order.Snapshot) order.Snapshot {
-			s.Deliveries = []order.Delivery{{ID: 10 * s.ID, State: order.Waiting}, {ID: 10*s.ID + 1, State: order.Delivered}}
+			s.Deliveries = []order.Delivery{{ID: 10 * s.ID, State: order.Waiting}, {ID: 10*s.ID + 1, State: order.DocumentDelivered}}
 			s.Invoices = []order.Invoice{{ID: 5, State: order.Posted}} // the same one for all of them
 			return s
 		}
@@ -97,8 +97,8 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 		found, err := f.MirroredDocuments(t.Context(), f.tenant, time.Time{})
 		require.NoError(t, err)
 		require.Equal(t, map[order.DocumentKind][]order.Document{
-			order.Deliveries: {{ID: 10, OrderID: 1, State: order.Waiting}, {ID: 11, OrderID: 1, State: order.Delivered},
-				{ID: 70, OrderID: 7, State: order.Waiting}, {ID: 71, OrderID: 7, State: order.Delivered}},
+			order.Deliveries: {{ID: 10, OrderID: 1, State: order.Waiting}, {ID: 11, OrderID: 1, State: order.DocumentDelivered},
+				{ID: 70, OrderID: 7, State: order.Waiting}, {ID: 71, OrderID: 7, State: order.DocumentDelivered}},
 			order.Invoices: {{ID: 5, OrderID: 1, State: order.Posted}, {ID: 5, OrderID: 7, State: order.Posted}},
 		}, found)
 		require.Empty(t, order.DifferentTotals([]order.Totals{{Group: order.TotalsGroup{Document: order.Posted}, Count: 1, IDSum: 5}},
@@ -126,7 +126,7 @@ var auditTests = map[string]func(t *testing.T, f fixture){
 	"AnOrderIsReadAsItWasMirrored": func(t *testing.T, f fixture) {
 		s := snapshot(5)
 		s.Lines[0].Delivered, s.Lines[0].Invoiced = dec("1"), dec("2")
-		s.Deliveries = []order.Delivery{{ID: 3, Number: "WH/OUT/3", State: order.Delivered, DoneAt: At(9, 0)}}
+		s.Deliveries = []order.Delivery{{ID: 3, Number: "WH/OUT/3", State: order.DocumentDelivered, Kind: order.DeliveryOutgoing, DoneAt: At(9, 0)}}
 		s.Invoices = []order.Invoice{{ID: 4, State: order.Open, Currency: "EUR", AmountTotal: dec("1.5"), AmountDue: dec("1.5")}}
 		s.DocumentsWriteDate = At(9, 30)
 		f.upsert(t, s, snapshot(6))

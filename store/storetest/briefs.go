@@ -28,6 +28,7 @@ var briefTests = map[string]func(t *testing.T, f fixture){
 			require.Equal(t, id, briefs[i].ID)
 			require.Equal(t, 10+id%3, briefs[i].ERPPartnerID)
 			require.Equal(t, s.Status, briefs[i].Status)
+			require.Equal(t, s.State, briefs[i].State)
 			require.Equal(t, s.Reference, briefs[i].Reference)
 			require.True(t, s.AmountTotal.Equal(briefs[i].AmountTotal))
 			require.True(t, s.CreatedAt.Equal(briefs[i].CreatedAt))

@@ -91,11 +91,9 @@ func (f fixture) placeAsSent(t *testing.T, key string, s order.Snapshot) {
 
 func (f fixture) editEntries(t *testing.T, id int64) []string {
 	t.Helper()
-	entries, err := f.History(t.Context(), f.tenant, id)
-	require.NoError(t, err)
 	var details []string
-	for _, e := range entries {
-		if e.Code == order.HistoryEdited {
+	for _, e := range f.history(t, id) {
+		if e.Code == order.HistoryEdited || e.Code == order.HistoryUnedited {
 			details = append(details, e.Detail)
 		}
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -283,9 +284,14 @@ func (f fixture) inState(t *testing.T, key string, state order.IntentState) *ord
 		in := f.stored(t, key)
 		return &in
 	}
-	in := f.insert(t, key, func(in *order.Intent) { in.Strikes, in.Acknowledged = 1, true })
-	if state == order.Placed {
-		f.place(t, in, snapshot(in.ID))
+	in := f.insert(t, key, func(in *order.Intent) {
+		in.Strikes, in.Acknowledged = 1, true
+		if state == order.Performed {
+			in.Action = &order.Action{Kind: order.Confirm, OrderID: 8000}
+		}
+	})
+	if state == order.Placed || state == order.Performed {
+		f.place(t, in, snapshot(cmp.Or(f.stored(t, key).ERPOrderID, in.ID)))
 		return in
 	}
 	require.True(t, f.end(t, "t1", store.End{IntentID: in.ID, State: state, NextAttemptAt: At(22, 0)}))

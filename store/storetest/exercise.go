@@ -19,8 +19,8 @@ func Exercise(t *testing.T, open func(t *testing.T) *store.Store) {
 	s := open(t)
 	tests := map[string]func(t *testing.T, f fixture){}
 	for _, group := range []map[string]func(t *testing.T, f fixture){
-		intentTests, claimTests, queueTests, endTests, placementTests, orderTests, listingTests, catalogueTests, syncTests, editTests, briefTests, accessTests, concurrencyTests,
-		webhookTests, auditTests, adoptTests,
+		intentTests, claimTests, queueTests, endTests, placementTests, actionTests, orderTests, listingTests, catalogueTests, syncTests, editTests, briefTests, accessTests, concurrencyTests,
+		webhookTests, auditTests, adoptTests, historyTests, verifyTests,
 	} {
 		for name, test := range group {
 			tests[name] = test
@@ -56,7 +56,8 @@ func newFixture(t *testing.T, s *store.Store) fixture {
 func snapshot(id int64) order.Snapshot {
 	return order.Snapshot{
 		Order: order.Order{
-			ID: id, Number: fmt.Sprintf("S%05d", id), Status: order.Draft,
+			ID: id, Number: fmt.Sprintf("S%05d", id), State: order.StateDraft, Status: order.Draft,
+			Fulfilment: order.FulfilmentNone, Payment: order.PaymentNone,
 			Customer:  order.Party{ERPPartnerID: 9},
 			Reference: fmt.Sprintf("PO-%d", id), Note: "leave at the door", Currency: "EUR", CurrencyDecimals: 2,
 			AmountUntaxed: dec("39.80"), AmountTax: dec("8.36"), AmountTotal: dec("48.16"),
@@ -91,13 +92,20 @@ func (f fixture) order(t *testing.T, id int64) order.Order {
 
 func (f fixture) codes(t *testing.T, id int64) []string {
 	t.Helper()
-	entries, err := f.History(t.Context(), f.tenant, id)
-	require.NoError(t, err)
+	entries := f.history(t, id)
 	codes := make([]string, len(entries))
 	for i, e := range entries {
 		codes[i] = e.Code
 	}
 	return codes
+}
+
+// history returns up to a hundred entries of an order.
+func (f fixture) history(t *testing.T, id int64) []order.HistoryEntry {
+	t.Helper()
+	entries, err := f.History(t.Context(), f.tenant, id, order.HistoryFilter{Limit: 100})
+	require.NoError(t, err)
+	return entries
 }
 
 // stillHeld is a moment at which the leases of intents that arrive still run.
@@ -190,7 +198,7 @@ func (f fixture) place(t *testing.T, in *order.Intent, s order.Snapshot, entries
 }
 
 func placing(in *order.Intent, s order.Snapshot, entries ...order.HistoryEntry) store.Placed {
-	return store.Placed{IntentID: in.ID, Source: in.Source, Caller: in.Caller, Snapshot: s, Entries: entries}
+	return store.Placed{IntentID: in.ID, Action: in.Action != nil, Source: in.Source, Caller: in.Caller, Snapshot: s, Entries: entries}
 }
 
 func idsOf(intents ...*order.Intent) []int64 {

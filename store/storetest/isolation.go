@@ -17,7 +17,7 @@ import (
 func exerciseIsolation(t *testing.T, s *store.Store) {
 	owner := newFixture(t, s)
 	key := owner.populate(t)
-	tables := []string{"orders", "order_lines", "order_history", "order_terms", "intents", "products", "customers", "sync_cursors", "api_keys",
+	tables := []string{"orders", "order_lines", "history_entries", "history_heads", "history_latest", "history_blocks", "order_terms", "intents", "products", "customers", "sync_cursors", "api_keys",
 		"dedupe_archive", "webhooks", "audit_runs", "audit_findings", "sync_leases", "sync_backfills"}
 	contents := func() []string {
 		var all []string
@@ -100,7 +100,7 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 		"ListOrders": func(t *testing.T, f fixture) (any, error) {
 			var seen []order.Order
 			for _, filter := range []order.Filter{{}, {CompanyID: 9}, {CustomerRef: "u-17"}, {ERPPartnerID: 9}, {Query: "s"},
-				{Status: order.Draft}} {
+				{Status: order.Draft}, {Blocked: true}, {Code: "warehouse:damaged"}, {Code: "warehouse:damaged", CompanyID: 9}} {
 				listing, err := f.ListOrders(ctx, f.tenant, filter)
 				if err != nil {
 					return nil, err
@@ -131,7 +131,27 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			return f.MarkDeleted(ctx, f.tenant, []int64{1}, At(23, 0), "sync")
 		},
 		"History": func(t *testing.T, f fixture) (any, error) {
-			_, err := f.History(ctx, f.tenant, 1)
+			return list(f.History(ctx, f.tenant, 1, order.HistoryFilter{}))
+		},
+		"HistoryStatus": func(t *testing.T, f fixture) (any, error) {
+			status, err := f.HistoryStatus(ctx, f.tenant, 1)
+			return len(status.Latest) + len(status.Blocks), err
+		},
+		"OpenBlocks": func(t *testing.T, f fixture) (any, error) { return list(f.OpenBlocks(ctx, f.tenant, 1)) },
+		"HistoryCounts": func(t *testing.T, f fixture) (any, error) {
+			counts, err := f.HistoryCounts(ctx, f.tenant)
+			return len(counts.Codes) + int(counts.Blocked), err
+		},
+		"WriteHistory": func(t *testing.T, f fixture) (any, error) {
+			_, _, err := f.WriteHistory(ctx, f.tenant, damaged(1, "scan 1"), anyMayClose)
+			return nil, missing(err)
+		},
+		"VerifyHistory": func(t *testing.T, f fixture) (any, error) {
+			check, last, err := f.VerifyHistory(ctx, f.tenant, 0)
+			return int(check.Orders + last), err
+		},
+		"VerifyOrderHistory": func(t *testing.T, f fixture) (any, error) {
+			_, err := f.VerifyOrderHistory(ctx, f.tenant, 1)
 			return nil, missing(err)
 		},
 		"Tenant": func(t *testing.T, f fixture) (any, error) {
@@ -249,6 +269,7 @@ func (f fixture) populate(t *testing.T) order.APIKey {
 	require.NoError(t, err)
 	require.NoError(t, f.SaveWebhooks(t.Context(), f.tenant, webhooks("secret")))
 	f.upsert(t, snapshot(1))
+	f.write(t, damaged(1, "scan 1"))
 	f.inserted(t, "k")
 	placed := f.inserted(t, "placed")
 	f.place(t, placed, snapshot(2))
@@ -264,7 +285,7 @@ func (f fixture) populate(t *testing.T) order.APIKey {
 // rows returns the tenant's rows of a table as text.
 func (f fixture) rows(t *testing.T, table string) []string {
 	t.Helper()
-	rows, err := f.DB().QueryContext(t.Context(), "SELECT * FROM "+table+" WHERE tenant_id = ? ORDER BY 1, 2", f.tenant)
+	rows, err := f.DB().QueryContext(t.Context(), "SELECT * FROM "+table+" WHERE tenant_id = ? ORDER BY 1, 2, 3", f.tenant)
 	require.NoError(t, err)
 	defer rows.Close()
 	columns, err := rows.Columns()

@@ -16,7 +16,7 @@ import (
 func exercisePlans(t *testing.T, s *store.Store) {
 	f := newFixture(t, s)
 	var snapshots []order.Snapshot
-	statuses := []order.Status{order.Draft, order.Sent, order.Confirmed, order.Done, order.Cancelled}
+	statuses := []order.Status{order.Draft, order.Picking, order.Confirmed, order.Completed, order.Cancelled}
 	for id := int64(1); id <= 1500; id++ {
 		o := snapshot(id)
 		o.OrderedAt = At(0, int(id))
@@ -67,7 +67,7 @@ func exercisePlans(t *testing.T, s *store.Store) {
 		"listing, later page": {fmt.Sprintf(listing, forced("idx_orders_listing"), after), "idx_orders_listing"},
 		"listing of a partner": {fmt.Sprintf(listing, forced("idx_orders_partner"), " AND o.erp_partner_id = 7"),
 			"idx_orders_partner"},
-		"listing by status": {fmt.Sprintf(listing, forced("idx_orders_status"), " AND o.status = 'sent'"), "idx_orders_status"},
+		"listing by status": {fmt.Sprintf(listing, forced("idx_orders_status"), " AND o.status = 'picking'"), "idx_orders_status"},
 		"lines of a page": {"SELECT l.name FROM orders o LEFT JOIN order_lines l ON l.order_id = o.id AND l.tenant_id = o.tenant_id" +
 			" WHERE o.tenant_id = " + tenant + " AND o.id IN (1, 2, 3)", "idx_order_lines_order"},
 		"due intents": {"SELECT id FROM intents WHERE tenant_id = " + tenant + " AND state = 'sending' AND (lease_token = ''" +
@@ -130,14 +130,14 @@ func (f fixture) exerciseReads(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"listing":              list(order.Filter{}),
 		"listing, later page":  list(order.Filter{Before: order.Position{OrderedAt: At(0, 700), ID: 700}}),
-		"status, later page":   list(order.Filter{Status: order.Sent, Before: order.Position{OrderedAt: At(0, 700), ID: 700}}),
+		"status, later page":   list(order.Filter{Status: order.Picking, Before: order.Position{OrderedAt: At(0, 700), ID: 700}}),
 		"customer, later page": list(order.Filter{CustomerRef: "u-7", Before: order.Position{OrderedAt: At(0, 1400), ID: 1400}}),
 		"listing of a partner": list(order.Filter{ERPPartnerID: 7}),
 		"listing of a company": list(order.Filter{CompanyID: 8}),
-		"listing by status":    list(order.Filter{Status: order.Sent}),
+		"listing by status":    list(order.Filter{Status: order.Picking}),
 		"listing of a period":  list(order.Filter{From: At(0, 100), To: At(0, 130)}),
 		"order":                func() error { _, err := f.Order(t.Context(), f.tenant, 700); return err },
-		"history":              func() error { _, err := f.History(t.Context(), f.tenant, 700); return err },
+		"history":              func() error { _, err := f.History(t.Context(), f.tenant, 700, order.HistoryFilter{}); return err },
 		"heads":                func() error { _, err := f.OrderHeads(t.Context(), f.tenant, []int64{3, 4, 5}); return err },
 		"ids":                  func() error { _, err := f.OrderIDs(t.Context(), f.tenant, 700, 20); return err },
 		"unchanged upsert": func() error {

@@ -70,7 +70,7 @@ func (s *stage) fillOdoo(wanted int64) error {
 
 // fullSync empties the mirror and runs `ordergate sync --full`. The time includes the start of the program.
 func (s *stage) fullSync() (took time.Duration, memory int64, err error) {
-	for _, table := range []string{"order_history", "order_lines", "orders", "sync_cursors"} {
+	for _, table := range []string{"history_entries", "history_heads", "history_latest", "order_lines", "orders", "sync_cursors"} {
 		if err := s.sql("DELETE FROM " + s.database + "." + table); err != nil {
 			return 0, 0, err
 		}

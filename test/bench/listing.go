@@ -77,10 +77,10 @@ var listingKinds = []listingKind{
 	{"all, first page", func(*rand.Rand) order.Filter { return order.Filter{} }},
 	{"all, any page", func(r *rand.Rand) order.Filter { return order.Filter{Before: listingBefore(r)} }},
 	{"a status of 80 %, any page", func(r *rand.Rand) order.Filter {
-		return order.Filter{Status: order.Done, Before: listingBefore(r)}
+		return order.Filter{Status: order.Completed, Before: listingBefore(r)}
 	}},
 	{"a status of 0.1 %, any page", func(r *rand.Rand) order.Filter {
-		return order.Filter{Status: order.Sent, Before: listingBefore(r)}
+		return order.Filter{Status: order.Picking, Before: listingBefore(r)}
 	}},
 	{"a day", func(r *rand.Rand) order.Filter {
 		from := listingMoment(r)
@@ -93,7 +93,7 @@ var listingKinds = []listingKind{
 		return order.Filter{ERPPartnerID: listingBig, Before: listingBefore(r)}
 	}},
 	{"a customer of 40 % and a status of 0.1 %", func(r *rand.Rand) order.Filter {
-		return order.Filter{ERPPartnerID: listingBig, Status: order.Sent, Before: listingBefore(r)}
+		return order.Filter{ERPPartnerID: listingBig, Status: order.Picking, Before: listingBefore(r)}
 	}},
 	{"a customer of 40 %, a status and a week", func(r *rand.Rand) order.Filter {
 		from := listingMoment(r)
@@ -115,10 +115,10 @@ var listingKinds = []listingKind{
 		return order.Filter{Source: "portal", Before: listingBefore(r)}
 	}},
 	{"a source of 0.1 % and a status of 80 %", func(r *rand.Rand) order.Filter {
-		return order.Filter{Source: "manual", Status: order.Done, Before: listingBefore(r)}
+		return order.Filter{Source: "manual", Status: order.Completed, Before: listingBefore(r)}
 	}},
 	{"a source of a third and a status of 0.1 %", func(r *rand.Rand) order.Filter {
-		return order.Filter{Source: "portal", Status: order.Sent, Before: listingBefore(r)}
+		return order.Filter{Source: "portal", Status: order.Picking, Before: listingBefore(r)}
 	}},
 	{"a source of 0.1 % of a customer of 40 %", func(r *rand.Rand) order.Filter {
 		return order.Filter{Source: "manual", ERPPartnerID: listingBig, Before: listingBefore(r)}
@@ -216,10 +216,10 @@ func readBare(ctx context.Context, db *sql.DB, ids []int64) error {
 	var delivered, invoiced decimal.Decimal
 	var documents, original sql.NullString
 	var created, updated, deleted sql.NullTime
-	err := scanAll(ctx, db, "SELECT id, erp_order_id, number, status, erp_partner_id, reference, source, note, currency,"+
+	err := scanAll(ctx, db, "SELECT id, erp_order_id, number, erp_state, status, fulfilment, payment, erp_partner_id, reference, source, note, currency,"+
 		" currency_decimals, amount_untaxed, amount_tax, amount_total, ordered_at, erp_created_at, erp_updated_at,"+
 		" documents, original, digest, deleted_at FROM orders WHERE id IN ("+list+")",
-		&id, &id, &number, &status, &partner, &reference, &source, &note, &currency, &decimals, &untaxed, &tax, &total, &at,
+		&id, &id, &number, &status, &status, &status, &status, &partner, &reference, &source, &note, &currency, &decimals, &untaxed, &tax, &total, &at,
 		&created, &updated, &documents, &original, &digest, &deleted)
 	if err != nil {
 		return err

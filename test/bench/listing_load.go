@@ -90,7 +90,7 @@ func fillTenant(ctx context.Context, m *store.Store, tenant, orders int64) error
 	return err
 }
 
-// Four orders in five are done, one in a thousand is sent. Two in five are of one customer, and the others' numbers fall
+// Four orders in five are completed, one in a thousand is at picking. Two in five are of one customer, and the others' numbers fall
 // as in Zipf's law. Numbers run with time; references are of three kinds. One in a thousand came by hand, one in fifty was
 // edited, one in two hundred is a tombstone. CRC32 is chance that is the same each time.
 const (
@@ -101,9 +101,9 @@ const (
 			LOWER(CONCAT(number, '\n', reference)), at, at, at, at, at, SHA2(seq, 256),
 			CRC32(CONCAT('e', seq)) %% 50 = 0, IF(CRC32(CONCAT('d', seq)) %% 200 = 0, at + INTERVAL seq %% 1000 HOUR, NULL)
 		FROM (SELECT %d AS tenant, seq, CONCAT('S', LPAD(seq, 7, '0')) AS number,
-			CASE WHEN CRC32(CONCAT('s', seq)) %% 1000 < 800 THEN 'done' WHEN CRC32(CONCAT('s', seq)) %% 1000 < 900 THEN 'confirmed'
+			CASE WHEN CRC32(CONCAT('s', seq)) %% 1000 < 800 THEN 'completed' WHEN CRC32(CONCAT('s', seq)) %% 1000 < 900 THEN 'confirmed'
 				WHEN CRC32(CONCAT('s', seq)) %% 1000 < 960 THEN 'cancelled' WHEN CRC32(CONCAT('s', seq)) %% 1000 < 999 THEN 'draft'
-				ELSE 'sent' END AS status,
+				ELSE 'picking' END AS status,
 			IF(CRC32(CONCAT('b', seq)) %% 5 < 2, 1, 2 + FLOOR(POW(19998, CRC32(CONCAT('p', seq)) / 4294967296))) AS partner,
 			CASE CRC32(CONCAT('k', seq)) %% 3 WHEN 0 THEN CONCAT('PO-', 2020 + seq %% 7, '-', LPAD(CRC32(seq) %% 100000, 5, '0'))
 				WHEN 1 THEN CONCAT('#', 1000 + FLOOR(seq / 3))

@@ -33,8 +33,8 @@ func searchKinds() []listingKind {
 		filter order.Filter
 	}{
 		{"", order.Filter{}},
-		{", a status of 80 %", order.Filter{Status: order.Done}},
-		{", a status of 0.1 %", order.Filter{Status: order.Sent}},
+		{", a status of 80 %", order.Filter{Status: order.Completed}},
+		{", a status of 0.1 %", order.Filter{Status: order.Picking}},
 		{", a customer of 40 %", order.Filter{ERPPartnerID: listingBig}},
 		{", a customer", order.Filter{ERPPartnerID: 100}},
 	} {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ordergate/odoo"
+	"ordergate/order"
 )
 
 func (b *bundle) testLogin(t *testing.T) {
@@ -40,6 +41,67 @@ func (b *bundle) testVersion(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, b.server.Major, v.Major)
 	require.Regexp(t, `^\d+\.\d`, v.Full)
+}
+
+// testProtocol holds that Auto finds what the server and the password are good for.
+func (b *bundle) testProtocol(t *testing.T) {
+	cfg := b.server.config()
+	cfg.Protocol = odoo.Auto
+	client, err := odoo.New(cfg)
+	require.NoError(t, err)
+	defer client.Close()
+	require.NoError(t, client.Ping(t.Context()))
+	for _, c := range []*odoo.Client{b.client, client} {
+		spoken, err := c.Protocol(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, b.server.Protocol, spoken)
+	}
+}
+
+// testSameOverXMLRPC holds that an order does not look edited because the protocol changed. Over XML-RPC a key is as good as
+// the password.
+func (b *bundle) testSameOverXMLRPC(t *testing.T) {
+	cfg := b.server.config()
+	cfg.Protocol = odoo.XMLRPC
+	other, err := odoo.New(cfg)
+	require.NoError(t, err)
+	defer other.Close()
+	o := b.newOrder("protocols")
+	o.Note = "Zoë: <b>&\"'\n\ttwo  spaces 😀"
+	ids := []int64{b.place(t, o), b.place(t, b.newOrder("protocols_plain"))}
+	require.NoError(t, b.client.ConfirmOrder(t.Context(), ids[1]))
+	over := func(c *odoo.Client) (orders []order.Snapshot, partners []order.Customer, totals []order.Totals) {
+		orders, err := c.Orders(t.Context(), ids)
+		require.NoError(t, err)
+		for i := range orders {
+			orders[i].ReadAt = time.Time{}
+		}
+		partners, err = c.PartnersByID(t.Context(), []int64{b.partner})
+		require.NoError(t, err)
+		totals, err = c.OrderTotals(t.Context(), order.Slice{FirstID: ids[0], LastID: ids[1]}, true)
+		require.NoError(t, err)
+		return orders, partners, totals
+	}
+	orders, partners, totals := over(b.client)
+	sameOrders, samePartners, sameTotals := over(other)
+	require.Len(t, orders, 2)
+	require.Equal(t, sameOrders, orders)
+	require.Equal(t, samePartners, partners)
+	require.NotEmpty(t, totals)
+	require.Equal(t, sameTotals, totals)
+}
+
+func (b *bundle) testKeyExpiry(t *testing.T) {
+	key, err := b.client.KeyExpiry(t.Context())
+	require.NoError(t, err)
+	if b.server.Protocol == odoo.XMLRPC {
+		require.Equal(t, odoo.KeyExpiry{}, key, "it logs in with a password")
+		return
+	}
+	require.True(t, key.InUse)
+	require.Positive(t, key.Keys)
+	require.True(t, key.Expires.After(b.client.Now()), "%s", key.Expires)
+	require.True(t, key.Expires.Before(b.client.Now().AddDate(0, 0, 91)), "%s", key.Expires)
 }
 
 func (b *bundle) testPermissions(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,7 +48,7 @@ func (c *loadCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bytes.Contains(body, []byte("<string>load</string>")) {
+	if bytes.Contains(body, []byte("<string>load</string>")) || strings.HasSuffix(r.URL.Path, "/load") {
 		c.calls.Add(1)
 	}
 	r = r.Clone(r.Context())

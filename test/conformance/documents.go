@@ -20,9 +20,10 @@ func (b *bundle) testDocuments(t *testing.T) {
 	require.Empty(t, b.order(t, id).Deliveries)
 	b.act(t, "sale.order", "action_confirm", id, nil)
 	s := b.order(t, id)
-	require.Equal(t, order.Confirmed, s.Status)
+	require.Equal(t, order.Picking, s.Status)
 	require.Len(t, s.Deliveries, 1)
 	require.Equal(t, order.Ready, s.Deliveries[0].State)
+	require.Equal(t, order.DeliveryOutgoing, s.Deliveries[0].Kind)
 	require.NotEmpty(t, s.Deliveries[0].Number)
 	require.False(t, s.Deliveries[0].ScheduledAt.IsZero())
 	require.Empty(t, s.Invoices)
@@ -31,7 +32,7 @@ func (b *bundle) testDocuments(t *testing.T) {
 	b.deliver(t, first, map[int64]float64{b.chair: 1, b.table: 0}, "TRACK 1")
 	s = b.order(t, id)
 	require.Len(t, s.Deliveries, 2, "what is left is a delivery of its own")
-	require.Equal(t, order.Delivered, s.Deliveries[0].State)
+	require.Equal(t, order.DocumentDelivered, s.Deliveries[0].State)
 	require.Equal(t, "TRACK 1", s.Deliveries[0].Tracking)
 	require.False(t, s.Deliveries[0].DoneAt.IsZero())
 	require.Equal(t, first, s.Deliveries[1].BackorderOf)
@@ -41,7 +42,7 @@ func (b *bundle) testDocuments(t *testing.T) {
 	require.False(t, written.IsZero())
 	require.False(t, s.UpdatedAt.Before(written))
 
-	invoice := b.invoice(t, id)
+	invoice := b.bill(t, id)
 	s = b.order(t, id)
 	require.Len(t, s.Invoices, 1)
 	require.Equal(t, invoice, s.Invoices[0].ID)
@@ -112,22 +113,6 @@ func (b *bundle) deliver(t *testing.T, delivery int64, quantities map[int64]floa
 	b.admin.write(t, "stock.picking", delivery, map[string]any{"carrier_tracking_ref": tracking})
 	b.act(t, "stock.picking", "button_validate", delivery, map[string]any{"skip_sms": true, "skip_immediate": true, "skip_backorder": true})
 	require.Equal(t, "done", b.admin.read(t, "stock.picking", delivery, "state")["state"])
-}
-
-// invoice makes and posts the invoice of an order, and returns its id.
-func (b *bundle) invoice(t *testing.T, orderID int64) int64 {
-	t.Helper()
-	rpcContext := map[string]any{"active_model": "sale.order", "active_ids": []any{orderID}, "active_id": orderID}
-	wizard, ok := b.admin.call(t, "sale.advance.payment.inv", "create", []any{map[string]any{"advance_payment_method": "delivered"}},
-		map[string]any{"context": rpcContext}).(int64)
-	require.True(t, ok)
-	b.act(t, "sale.advance.payment.inv", "create_invoices", wizard, rpcContext)
-	invoices := b.admin.read(t, "sale.order", orderID, "invoice_ids")["invoice_ids"].([]any)
-	require.Len(t, invoices, 1)
-	invoice := invoices[0].(int64)
-	b.act(t, "account.move", "action_post", invoice, nil)
-	require.Equal(t, "posted", b.admin.read(t, "account.move", invoice, "state")["state"])
-	return invoice
 }
 
 func (b *bundle) pay(t *testing.T, invoice int64, amount float64) {

@@ -58,7 +58,7 @@ func (b *bundle) testPlaceOrderCreatesOnce(t *testing.T) {
 
 	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
 	require.Equal(t, id, b.place(t, o), "after the confirmation")
-	require.Equal(t, order.Confirmed, b.order(t, id).Status)
+	require.Equal(t, b.afterConfirming(), b.order(t, id).Status)
 }
 
 func (b *bundle) testPlaceOrderConcurrently(t *testing.T) {
@@ -231,10 +231,18 @@ func (b *bundle) testPlaceOrderForDelivery(t *testing.T) {
 	require.Equal(t, b.partner, b.order(t, id).Customer.ERPPartnerID)
 }
 
+// afterConfirming is the status of an order that was just confirmed: where there are deliveries, its goods are ready at once.
+func (b *bundle) afterConfirming() order.Status {
+	if b.server.Documents {
+		return order.Picking
+	}
+	return order.Confirmed
+}
+
 func (b *bundle) testConfirmOrder(t *testing.T) {
 	id := b.place(t, b.newOrder("confirm"))
 	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
-	require.Equal(t, order.Confirmed, b.order(t, id).Status)
+	require.Equal(t, b.afterConfirming(), b.order(t, id).Status)
 
 	err := b.client.ConfirmOrder(t.Context(), id)
 	if b.server.Major >= 17 {
@@ -242,7 +250,7 @@ func (b *bundle) testConfirmOrder(t *testing.T) {
 	} else {
 		require.NoError(t, err)
 	}
-	require.Equal(t, order.Confirmed, b.order(t, id).Status, "whatever the second call answered")
+	require.Equal(t, b.afterConfirming(), b.order(t, id).Status, "whatever the second call answered")
 
 	err = b.client.ConfirmOrder(t.Context(), noSuchID)
 	e := requireError(t, err, odoo.Rejected, odoo.BusinessRule)
@@ -266,16 +274,20 @@ func (b *bundle) testStatuses(t *testing.T) {
 	for _, step := range []struct {
 		state string
 		want  order.Status
-	}{{"sent", order.Sent}, {"cancel", order.Cancelled}, {"sale", order.Confirmed}} {
+	}{{"sent", order.Draft}, {"cancel", order.Cancelled}, {"sale", order.Confirmed}} { // a state alone makes no delivery
 		b.admin.write(t, "sale.order", id, map[string]any{"state": step.state})
-		require.Equal(t, step.want, b.order(t, id).Status)
+		s := b.order(t, id)
+		require.Equal(t, step.want, s.Status)
+		require.Equal(t, order.ERPState(step.state), s.State)
 	}
 	locked := map[string]any{"state": "done"}
 	if b.server.Major >= 17 {
 		locked = map[string]any{"locked": true}
 	}
 	b.admin.write(t, "sale.order", id, locked)
-	require.Equal(t, order.Done, b.order(t, id).Status)
+	s := b.order(t, id)
+	require.Equal(t, order.StateDone, s.State)
+	require.Equal(t, order.Confirmed, s.Status, "locked, which says nothing of goods or money")
 }
 
 func (b *bundle) testPlacedOrder(t *testing.T) {

@@ -19,8 +19,9 @@ type Server struct {
 	URL      string
 	Database string
 
-	User     string // the least-privilege user of a gateway
-	Password string
+	User     string        // the least-privilege user of a gateway
+	Password string        // or API key
+	Protocol odoo.Protocol // that is to be spoken: XMLRPC or JSON2
 
 	AdminUser     string
 	AdminPassword string
@@ -33,6 +34,11 @@ func Run(t *testing.T, s Server) {
 	b := newBundle(t, s)
 	t.Run("Login", b.testLogin)
 	t.Run("Version", b.testVersion)
+	t.Run("Protocol", b.testProtocol)
+	t.Run("KeyExpiry", b.testKeyExpiry)
+	if s.Protocol == odoo.JSON2 {
+		t.Run("SameOverXMLRPC", b.testSameOverXMLRPC)
+	}
 	t.Run("Permissions", b.testPermissions)
 	t.Run("Clock", b.testClock)
 
@@ -57,6 +63,7 @@ func Run(t *testing.T, s Server) {
 	t.Run("ConfirmOrder", b.testConfirmOrder)
 	t.Run("CancelOrder", b.testCancelOrder)
 	t.Run("Statuses", b.testStatuses)
+	t.Run("HoldTags", b.testHoldTags)
 
 	t.Run("OrdersLeavesOutDeleted", b.testOrdersLeavesOutDeleted)
 	t.Run("OrdersLeavesOutSections", b.testOrdersLeavesOutSections)
@@ -65,6 +72,12 @@ func Run(t *testing.T, s Server) {
 	t.Run("FindAndCountOrders", b.testFindAndCountOrders)
 	if s.Documents {
 		t.Run("Documents", b.testDocuments)
+		t.Run("Deliver", b.testDeliver)
+		t.Run("Invoice", b.testInvoice)
+		t.Run("InvoiceOfADraft", b.testInvoiceOfADraft)
+		t.Run("Standing", b.testStanding)
+		t.Run("StandingWithoutStock", b.testStandingWithoutStock)
+		t.Run("StandingInSteps", b.testStandingInSteps)
 	}
 
 	t.Run("Totals", b.testTotals)
@@ -111,7 +124,8 @@ func newBundle(t *testing.T, s Server) *bundle {
 }
 
 func (s Server) config() odoo.Config {
-	return odoo.Config{URL: s.URL, Database: s.Database, User: s.User, Password: s.Password, CallTimeout: time.Minute}
+	return odoo.Config{URL: s.URL, Database: s.Database, User: s.User, Password: s.Password, Protocol: s.Protocol,
+		CallTimeout: time.Minute}
 }
 
 const lowerCase = "abcdefghijklmnopqrstuvwxyz234567"

@@ -95,7 +95,7 @@ func (a *admin) unlinkLine(t *testing.T, id int64) {
 func orderTotals(orders []order.Snapshot, byMonth bool) []order.Totals {
 	s := summing{}
 	for _, o := range orders {
-		g := order.TotalsGroup{Status: o.Status, Currency: o.Currency}
+		g := order.TotalsGroup{State: o.State, Currency: o.Currency}
 		if byMonth {
 			g.Period = time.Date(o.CreatedAt.Year(), o.CreatedAt.Month(), 1, 0, 0, 0, 0, time.UTC)
 		}

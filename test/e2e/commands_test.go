@@ -85,7 +85,7 @@ func TestSIGTERMDrains(t *testing.T) {
 
 func TestCommandsOfTheProgram(t *testing.T) {
 	t.Parallel()
-	eachStack(t, func(t *testing.T, s *stack) {
+	eachProtocol(t, func(t *testing.T, s *stack) {
 		require.Contains(t, s.must(t, "version"), "ordergate")
 		require.Contains(t, s.must(t, "migrate", "up"), "up to date")
 		s.must(t, "migrate", "status")
@@ -95,6 +95,12 @@ func TestCommandsOfTheProgram(t *testing.T) {
 		var findings []map[string]any
 		require.NoError(t, json.Unmarshal([]byte(s.must(t, "doctor", "--json")), &findings))
 		require.NotEmpty(t, findings)
+		over, key := "over xmlrpc", "none in use"
+		if s.json2 {
+			over, key = "over json2", "ends on "
+		}
+		require.Contains(t, report, over)
+		require.Contains(t, report, key)
 
 		s.must(t, "sync")
 		s.must(t, "sync", "--full")

@@ -11,12 +11,19 @@ import (
 	"ordergate/test/proxy"
 )
 
-// loadOfOrders matches the call that creates an order.
-var loadOfOrders = proxy.Contains("<string>sale.order</string>", "<string>load</string>")
+// loadOfOrders matches the call that creates an order, or looks for one, over either protocol.
+func loadOfOrders(sent []byte) bool {
+	return overXML(sent) || overJSON(sent)
+}
+
+var (
+	overXML  = proxy.Contains("<string>sale.order</string>", "<string>load</string>")
+	overJSON = proxy.Contains(`"data":[["ordergate.order_`)
+)
 
 func Test64IdenticalRequestsMakeOneOrder(t *testing.T) {
 	t.Parallel()
-	eachStack(t, func(t *testing.T, s *stack) {
+	eachProtocol(t, func(t *testing.T, s *stack) {
 		c := newCaller(t, s.serve(t), s.portal)
 		reference := unique("PO64")
 		answers := make(chan answer, 64)
@@ -50,7 +57,7 @@ func Test64IdenticalRequestsMakeOneOrder(t *testing.T) {
 
 func TestAnswerDroppedAfterOdooCommitted(t *testing.T) {
 	t.Parallel()
-	eachStack(t, func(t *testing.T, s *stack) {
+	eachProtocol(t, func(t *testing.T, s *stack) {
 		c := newCaller(t, s.serve(t), s.portal)
 		for name, action := range map[string]proxy.Action{"dropped": proxy.DropAnswer, "cut": proxy.CutAnswer, "bad gateway": proxy.BadGateway} {
 			reference := unique("lost")
@@ -70,7 +77,7 @@ func TestAnswerDroppedAfterOdooCommitted(t *testing.T) {
 
 func TestResolverPlacesWhatIsInDoubt(t *testing.T) {
 	t.Parallel()
-	eachStack(t, func(t *testing.T, s *stack) {
+	eachProtocol(t, func(t *testing.T, s *stack) {
 		c := newCaller(t, s.serve(t), s.portal)
 		reference := unique("doubt")
 		s.http.OnRequest(loadOfOrders, proxy.DropAnswer, 3)
@@ -85,7 +92,7 @@ func TestResolverPlacesWhatIsInDoubt(t *testing.T) {
 // SIGKILL while Odoo works: the order is made by the next process, once.
 func TestGatewayKilledWhilePlacing(t *testing.T) {
 	t.Parallel()
-	eachStack(t, func(t *testing.T, s *stack) {
+	eachProtocol(t, func(t *testing.T, s *stack) {
 		p := s.serve(t)
 		reference := unique("killed")
 		s.http.OnRequest(loadOfOrders, proxy.DelayAnswer(5*time.Second), 1)
@@ -109,7 +116,7 @@ func TestGatewayKilledWhilePlacing(t *testing.T) {
 
 func TestTwoReplicasOneKey(t *testing.T) {
 	t.Parallel()
-	eachStack(t, func(t *testing.T, s *stack) {
+	eachProtocol(t, func(t *testing.T, s *stack) {
 		replicas := []*caller{newCaller(t, s.serve(t), s.portal), newCaller(t, s.serve(t), s.portal)}
 		reference := unique("replicas")
 		var wg sync.WaitGroup

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 type stack struct {
 	settings
 	odoo     env.OdooServer
+	json2    bool
 	http     *proxy.HTTPProxy // before Odoo
 	tcp      *proxy.TCPProxy  // before the database
 	portal   string           // secrets of API keys
@@ -28,15 +30,23 @@ type combination struct {
 	name     string
 	major    int
 	database func(testing.TB) string
+	json2    bool // the gateway logs in with an API key, and speaks JSON-2
 }
 
 var combinations = []combination{
-	{"Odoo 14 and MariaDB", 14, env.MariaDB},
-	{"Odoo 19 and MySQL", 19, env.MySQL},
+	{"Odoo 14 and MariaDB", 14, env.MariaDB, false},
+	{"Odoo 19 and MySQL", 19, env.MySQL, false},
 }
 
 // eachStack runs a test on every combination.
-func eachStack(t *testing.T, test func(t *testing.T, s *stack)) {
+func eachStack(t *testing.T, test func(t *testing.T, s *stack)) { onStacks(t, combinations, test) }
+
+// eachProtocol runs a test on every combination, and over JSON-2 as well.
+func eachProtocol(t *testing.T, test func(t *testing.T, s *stack)) {
+	onStacks(t, append(slices.Clone(combinations), combination{"Odoo 19 over JSON-2 and MySQL", 19, env.MySQL, true}), test)
+}
+
+func onStacks(t *testing.T, combinations []combination, test func(t *testing.T, s *stack)) {
 	for _, c := range combinations {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +61,7 @@ func newStack(t *testing.T, c combination) *stack {
 	server := env.Odoo(t, c.major)
 	database, err := url.Parse(env.Database(t, c.database(t)))
 	require.NoError(t, err)
-	s := &stack{odoo: server, http: proxy.HTTP(t, server.URL), tcp: proxy.TCP(t, database.Host)}
+	s := &stack{odoo: server, json2: c.json2, http: proxy.HTTP(t, server.URL), tcp: proxy.TCP(t, database.Host)}
 	database.Host = s.tcp.Addr()
 	s.settings = settings{
 		"ORDERGATE_DATABASE":  database.String(),
@@ -59,6 +69,9 @@ func newStack(t *testing.T, c combination) *stack {
 		"ORDERGATE_ODOO_DB":   server.Database,
 		"ORDERGATE_ODOO_USER": server.User, "ORDERGATE_ODOO_PASSWORD": server.Password,
 		"ORDERGATE_RATE_LIMIT": "10000",
+	}
+	if c.json2 {
+		s.settings = s.settings.with(settings{"ORDERGATE_ODOO_PASSWORD": server.APIKey(t), "ORDERGATE_ODOO_PROTOCOL": "json2"})
 	}
 	s.must(t, "migrate", "up")
 	s.portal = s.createKey(t, "--role", "portal", "--name", "web shop")

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"ordergate/test/odoorpc"
 )
 
 // OdooServer is a running Odoo with the demo data of its sales, stock, delivery and accounting applications.
@@ -58,4 +60,30 @@ func parseOdoo(value string) (OdooServer, error) {
 		AdminUser:     "admin", // as Odoo's demo data has it
 		AdminPassword: "admin",
 	}, nil
+}
+
+// APIKey makes an API key for the gateway's user, with which JSON-2 can be spoken; 19 and up. It is deleted when the test ends.
+func (s OdooServer) APIKey(t testing.TB) string {
+	t.Helper()
+	return s.apiKeyOf(t, s.User, s.Password)
+}
+
+// AdminAPIKey is APIKey for the administrator.
+func (s OdooServer) AdminAPIKey(t testing.TB) string {
+	t.Helper()
+	return s.apiKeyOf(t, s.AdminUser, s.AdminPassword)
+}
+
+func (s OdooServer) apiKeyOf(t testing.TB, user, password string) string {
+	t.Helper()
+	key, remove, err := odoorpc.APIKey(s.URL, s.Database, user, password)
+	if err != nil {
+		t.Fatalf("making an API key in Odoo %d: %v", s.Major, err)
+	}
+	t.Cleanup(func() {
+		if err := remove(); err != nil {
+			t.Errorf("deleting an API key in Odoo %d: %v", s.Major, err)
+		}
+	})
+	return key
 }

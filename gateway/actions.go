@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+
+	"ordergate/order"
+)
+
+// HoldOrder answers POST /v1/orders/{id}/hold.
+func (a *api) HoldOrder(ctx context.Context, request HoldOrderRequestObject) (HoldOrderResponseObject, error) {
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey,
+		order.Action{Kind: order.Hold, OrderID: request.ID, Reason: orNone(request.Body.Reason)})
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return HoldOrder202JSONResponse{*accepted}, nil
+	}
+	return HoldOrder200JSONResponse{*done}, nil
+}
+
+// ApproveOrder answers POST /v1/orders/{id}/approve.
+func (a *api) ApproveOrder(ctx context.Context, request ApproveOrderRequestObject) (ApproveOrderResponseObject, error) {
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey, order.Action{Kind: order.Approve, OrderID: request.ID})
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return ApproveOrder202JSONResponse{*accepted}, nil
+	}
+	return ApproveOrder200JSONResponse{*done}, nil
+}
+
+// ConfirmOrder answers POST /v1/orders/{id}/confirm.
+func (a *api) ConfirmOrder(ctx context.Context, request ConfirmOrderRequestObject) (ConfirmOrderResponseObject, error) {
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey, order.Action{Kind: order.Confirm, OrderID: request.ID})
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return ConfirmOrder202JSONResponse{*accepted}, nil
+	}
+	return ConfirmOrder200JSONResponse{*done}, nil
+}
+
+// CancelOrder answers POST /v1/orders/{id}/cancel.
+func (a *api) CancelOrder(ctx context.Context, request CancelOrderRequestObject) (CancelOrderResponseObject, error) {
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey,
+		order.Action{Kind: order.Cancel, OrderID: request.ID, Reason: orNone(request.Body.Reason)})
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return CancelOrder202JSONResponse{*accepted}, nil
+	}
+	return CancelOrder200JSONResponse{*done}, nil
+}
+
+// FulfilOrder answers POST /v1/orders/{id}/fulfilments.
+func (a *api) FulfilOrder(ctx context.Context, request FulfilOrderRequestObject) (FulfilOrderResponseObject, error) {
+	action := order.Action{Kind: order.Fulfil, OrderID: request.ID, Tracking: orNone(request.Body.TrackingNumber)}
+	var found []order.Violation
+	for i, l := range orNone(request.Body.Lines) {
+		quantity, err := order.ParseDecimal(l.Quantity)
+		if err != nil {
+			found = append(found, order.Violation{Field: fmt.Sprintf("lines[%d].quantity", i), Message: err.Error()})
+		}
+		action.Lines = append(action.Lines, order.ActionLine{LineID: l.ERPLineID, Quantity: quantity})
+	}
+	if err := invalid(found); err != nil {
+		return nil, err
+	}
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey, action)
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return FulfilOrder202JSONResponse{*accepted}, nil
+	}
+	return FulfilOrder200JSONResponse{*done}, nil
+}
+
+// InvoiceOrder answers POST /v1/orders/{id}/invoices.
+func (a *api) InvoiceOrder(ctx context.Context, request InvoiceOrderRequestObject) (InvoiceOrderResponseObject, error) {
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey, order.Action{Kind: order.Bill, OrderID: request.ID})
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return InvoiceOrder202JSONResponse{*accepted}, nil
+	}
+	return InvoiceOrder200JSONResponse{*done}, nil
+}
+
+// PayInvoice answers POST /v1/orders/{id}/invoices/{invoice_id}/payments.
+func (a *api) PayInvoice(ctx context.Context, request PayInvoiceRequestObject) (PayInvoiceResponseObject, error) {
+	amount, err := order.ParseDecimal(request.Body.Amount)
+	if err != nil {
+		return nil, invalid([]order.Violation{{Field: "amount", Message: err.Error()}})
+	}
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey, order.Action{
+		Kind: order.Pay, OrderID: request.ID, InvoiceID: request.InvoiceID, Amount: &amount,
+		Date: orNone(request.Body.Date), Reference: orNone(request.Body.Reference),
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return PayInvoice202JSONResponse{*accepted}, nil
+	}
+	return PayInvoice200JSONResponse{*done}, nil
+}
+
+// act carries an action out. It returns one of the three: the answer of what is done, of what is not known yet, or why it cannot
+// be.
+func (a *api) act(ctx context.Context, key string, action order.Action) (*ActionDoneJSONResponse, *ActionAcceptedJSONResponse, error) {
+	ctx, call := enter(ctx)
+	outcome, err := call.service.Act(ctx, call.caller, key, action)
+	switch {
+	case err != nil && outcome.Replayed:
+		return nil, nil, &storedAnswer{err}
+	case err != nil:
+		return nil, nil, err
+	case outcome.Order != nil:
+		return &ActionDoneJSONResponse{
+			Body: renderOrder(*outcome.Order), Headers: ActionDoneResponseHeaders{IdempotencyReplayed: orNull(outcome.Replayed)},
+		}, nil, nil
+	}
+	return nil, &ActionAcceptedJSONResponse{
+		Body: renderIntent(outcome.Intent, call.caller),
+		Headers: ActionAcceptedResponseHeaders{
+			Location: intentURL(outcome.Intent, call.caller), RetryAfter: a.pollAfter(outcome.Intent),
+		},
+	}, nil
+}

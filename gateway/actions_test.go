@@ -1,0 +1,79 @@
+package gateway_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+
+	"ordergate/order"
+)
+
+// Every action is asked of the service with its key, and answered alike.
+func TestActions(t *testing.T) {
+	t.Parallel()
+	twenty := decimal.NewFromInt(20)
+	for target, test := range map[string]struct {
+		body string
+		want order.Action
+	}{
+		"/v1/orders/4711/confirm": {``, order.Action{Kind: order.Confirm, OrderID: 4711}},
+		"/v1/orders/4711/hold":    {`{}`, order.Action{Kind: order.Hold, OrderID: 4711}},
+		"/v1/orders/4711/approve": {``, order.Action{Kind: order.Approve, OrderID: 4711}},
+		"/v1/orders/4711/cancel":  {`{"reason": "ordered twice"}`, order.Action{Kind: order.Cancel, OrderID: 4711, Reason: "ordered twice"}},
+		"/v1/orders/4711/fulfilments": {
+			`{"lines": [{"erp_line_id": 7, "quantity": "1.50"}], "tracking_number": "1Z-9/ü"}`,
+			order.Action{Kind: order.Fulfil, OrderID: 4711, Tracking: "1Z-9/ü",
+				Lines: []order.ActionLine{{LineID: 7, Quantity: decimal.RequireFromString("1.5")}}},
+		},
+		"/v1/orders/4711/invoices": {``, order.Action{Kind: order.Bill, OrderID: 4711}},
+		"/v1/orders/4711/invoices/88/payments": {
+			`{"amount": "20.00", "date": "2026-11-21", "reference": "card"}`,
+			order.Action{Kind: order.Pay, OrderID: 4711, InvoiceID: 88, Amount: &twenty, Date: "2026-11-21", Reference: "card"},
+		},
+	} {
+		t.Run(target, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			var asked order.Action
+			var done order.Placement
+			var failure error
+			b.service.act = func(_ context.Context, _ order.Caller, key string, action order.Action) (order.Placement, error) {
+				require.Equal(t, "k1", key)
+				asked = action
+				return done, failure
+			}
+			send := func() answer {
+				return b.request(http.MethodPost, target, portalSecret, test.body).with("Idempotency-Key", "k1").send()
+			}
+			o := cabinet()
+			o.Status = order.Confirmed
+			done = order.Placement{Order: &o, Replayed: true}
+			a := send()
+			require.Equal(t, http.StatusOK, a.StatusCode, string(a.body))
+			require.Equal(t, "true", a.Header.Get("Idempotency-Replayed"))
+			require.Equal(t, "confirmed", a.json(t)["status"])
+			require.Equal(t, test.want.Fingerprint(), asked.Fingerprint())
+
+			done = order.Placement{Intent: order.Intent{Key: "k1", Source: "portal", State: order.Sending, Action: &asked, ERPOrderID: 4711}}
+			a = send()
+			require.Equal(t, http.StatusAccepted, a.StatusCode)
+			require.Equal(t, "/v1/intents/k1", a.Header.Get("Location"))
+			require.Equal(t, string(test.want.Kind), a.json(t)["action"])
+
+			done, failure = order.Placement{Replayed: true}, order.Errorf(order.Conflict, "action_refused", "No.")
+			a = send()
+			a.requireProblem(t, http.StatusConflict, "action_refused")
+			require.Equal(t, "true", a.Header.Get("Idempotency-Replayed"))
+			if slices.Contains([]order.ActionKind{order.Fulfil, order.Bill, order.Pay}, test.want.Kind) {
+				failure = order.Errorf(order.Unsupported, "stock_missing", "Install it.")
+				send().requireProblem(t, http.StatusNotImplemented, "stock_missing")
+			}
+
+			b.request(http.MethodPost, target, portalSecret, test.body).send().requireProblem(t, http.StatusBadRequest, "idempotency_key_missing")
+		})
+	}
+}

@@ -1,0 +1,2 @@
+ALTER TABLE api_keys
+    ADD module VARBINARY(64) NOT NULL DEFAULT ''

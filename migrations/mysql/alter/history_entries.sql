@@ -1,0 +1,20 @@
+CREATE TABLE IF NOT EXISTS history_entries (
+    tenant_id    BIGINT          NOT NULL,
+    erp_order_id BIGINT          NOT NULL,
+    position     BIGINT          NOT NULL,
+    module       VARBINARY(64)   NOT NULL,
+    status_code  VARBINARY(128)  NOT NULL,
+    category     VARBINARY(64)   NOT NULL,
+    severity     VARBINARY(32)   NOT NULL,
+    payload      TEXT            NOT NULL,
+    detail       TEXT            NOT NULL,
+    closes       BIGINT          NULL,
+    written_by   VARBINARY(1020) NOT NULL,
+    recorded_at  DATETIME(6)     NOT NULL,
+    fact_key     VARBINARY(255)  NULL,
+    request_key  VARBINARY(255)  NULL,
+    hash         VARBINARY(64)   NOT NULL,
+    PRIMARY KEY (tenant_id, erp_order_id, position),
+    UNIQUE KEY uniq_history_entries_fact (tenant_id, erp_order_id, fact_key),
+    UNIQUE KEY uniq_history_entries_request (tenant_id, module, request_key)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin

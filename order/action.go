@@ -1,0 +1,209 @@
+package order
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// ActionKind is what is done with an order that stands in the ERP.
+type ActionKind string
+
+// The actions.
+const (
+	Hold    ActionKind = "hold"    // a quotation must not go on
+	Approve ActionKind = "approve" // it may: it is released, and confirmed
+	Confirm ActionKind = "confirm"
+	Cancel  ActionKind = "cancel"
+	Fulfil  ActionKind = "fulfil"
+	Bill    ActionKind = "invoice"
+	Pay     ActionKind = "pay"
+)
+
+// ActionKinds are all of them.
+var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay}
+
+// Action is the wish to do something with one order, as a caller states it. Its JSON form is what an intent keeps.
+type Action struct {
+	Kind    ActionKind `json:"action"`
+	OrderID int64      `json:"order_id"`
+	Reason  string     `json:"reason,omitempty"` // of a hold or a cancellation, for people
+
+	Lines    []ActionLine `json:"lines,omitempty"`    // of a fulfilment; none: all that is left
+	Tracking string       `json:"tracking,omitempty"` // of a fulfilment: the parcel's number
+
+	InvoiceID int64            `json:"invoice_id,omitempty"` // that a payment is for
+	Amount    *decimal.Decimal `json:"amount,omitempty"`     // of a payment, in the invoice's currency
+	Date      string           `json:"date,omitempty"`       // of a payment, "2026-03-14"; empty: the day on which it is registered
+	Reference string           `json:"reference,omitempty"`  // of a payment, for people
+}
+
+// ActionLine is a quantity of one line of an order.
+type ActionLine struct {
+	LineID   int64           `json:"line_id"` // in the ERP
+	Quantity decimal.Decimal `json:"quantity"`
+}
+
+// ActionPlan is what an action comes to, decided before anything was sent: every attempt does the same.
+type ActionPlan struct {
+	Deliveries    []PlannedDelivery `json:"deliveries,omitempty"`     // of a fulfilment
+	KnownInvoices []int64           `json:"known_invoices,omitempty"` // that an order had before it was invoiced
+	Payment       *PlannedPayment   `json:"payment,omitempty"`
+}
+
+// PlannedPayment is a payment of one invoice.
+type PlannedPayment struct {
+	InvoiceID int64           `json:"invoice_id"`
+	Amount    decimal.Decimal `json:"amount"`
+	Date      string          `json:"date,omitempty"`
+	Memo      string          `json:"memo"` // no other payment has it
+}
+
+// PlannedDelivery is what goes out with one delivery: all of its open moves, with 0 for those that stay.
+type PlannedDelivery struct {
+	DeliveryID int64         `json:"delivery_id"`
+	Moves      []PlannedMove `json:"moves"`
+	Tracking   string        `json:"tracking,omitempty"`
+}
+
+// PlannedMove is how much of a move goes out.
+type PlannedMove struct {
+	MoveID   int64           `json:"move_id"`
+	Quantity decimal.Decimal `json:"quantity"`
+}
+
+// Move is goods of one line that go out, or went out, with a delivery.
+type Move struct {
+	ID         int64
+	DeliveryID int64
+	LineID     int64
+	Quantity   decimal.Decimal // what is to go out
+	Done       decimal.Decimal // what goes out now, or went out once it is Delivered
+	State      DocumentState
+	Tracked    bool // by lots or serial numbers
+	Alike      bool // it counts what its line counts: the same product, in the same unit
+}
+
+// maxTracking is what carriers' numbers never reach.
+const maxTracking = 100
+
+// maxMemo leaves room for what makes a payment's memo its own.
+const maxMemo = 100
+
+// Validate checks all that can be told without a database or the ERP, and names every field at fault.
+func (a *Action) Validate() *Error {
+	var v violations
+	v.text("reason", a.Reason, MaxDetail, manyLines)
+	v.text("tracking_number", a.Tracking, maxTracking, oneLine)
+	v.text("reference", a.Reference, maxMemo, oneLine)
+	if a.Amount != nil && (!a.Amount.IsPositive() || a.Amount.GreaterThan(MaxPrice)) {
+		v.add("amount", "must be greater than 0 and at most %s", MaxPrice)
+	}
+	if _, err := time.Parse(time.DateOnly, a.Date); a.Date != "" && err != nil {
+		v.add("date", "must be a date such as \"2026-03-14\"")
+	}
+	if len(a.Lines) > MaxLines {
+		v.add("lines", "may have at most %d lines", MaxLines)
+		return v.err()
+	}
+	named := map[int64]bool{}
+	for i, l := range a.Lines {
+		field := fmt.Sprintf("lines[%d].", i)
+		if named[l.LineID] {
+			v.add(field+"erp_line_id", "is given twice")
+		}
+		named[l.LineID] = true
+		if !l.Quantity.IsPositive() || l.Quantity.GreaterThan(MaxQuantity) {
+			v.add(field+"quantity", "must be greater than 0 and at most %s", MaxQuantity)
+		}
+	}
+	return v.err()
+}
+
+// Fingerprint identifies what the action means, like that of a Request: the spelling of numbers and the order of lines do not
+// matter. No request to place an order has the same.
+func (a *Action) Fingerprint() string {
+	meant := *a
+	meant.Lines = slices.Clone(a.Lines)
+	for i := range meant.Lines {
+		meant.Lines[i].Quantity = shortest(meant.Lines[i].Quantity)
+	}
+	if a.Amount != nil {
+		amount := shortest(*a.Amount)
+		meant.Amount = &amount
+	}
+	slices.SortStableFunc(meant.Lines, func(x, y ActionLine) int { return cmp.Compare(x.LineID, y.LineID) })
+	canonical, err := json.Marshal(meant)
+	if err != nil {
+		panic("order: an action always marshals: " + err.Error())
+	}
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:])
+}
+
+// transition says from which statuses an action leads on, and in which ones there is nothing left for it to do.
+type transition struct {
+	from []Status
+	done []Status
+}
+
+// afterConfirming are the statuses of an order that is confirmed, and not cancelled since.
+var afterConfirming = []Status{Confirmed, Picking, Packed, Shipped, Delivered, Completed}
+
+// transitions is the one table of what may be done with an order. docs/order-states.md has it for people, and a test holds the
+// two to each other.
+var transitions = map[ActionKind]transition{
+	Hold:    {from: []Status{Draft, Approved}, done: []Status{OnHold}},
+	Approve: {from: []Status{Draft, OnHold, Approved}, done: afterConfirming},
+	Confirm: {from: []Status{Draft, Approved}, done: afterConfirming},
+	Cancel:  {from: []Status{Draft, OnHold, Approved, Confirmed, Picking, Packed}, done: []Status{Cancelled}},
+	Fulfil:  {from: []Status{Confirmed, Picking, Packed, Shipped}},
+	Bill:    {from: afterConfirming},
+	Pay:     {from: afterConfirming},
+}
+
+// StoppedByBlocks reports whether an open blocking entry of the order's history stands in the action's way.
+func (k ActionKind) StoppedByBlocks() bool {
+	return slices.Contains([]ActionKind{Approve, Confirm, Fulfil, Bill}, k)
+}
+
+// Done reports whether an order in this status has nothing left for the action to do.
+func (k ActionKind) Done(status Status) bool { return slices.Contains(transitions[k].done, status) }
+
+// Possible are the actions that lead on from a status, in the order of ActionKinds.
+func Possible(status Status) []ActionKind {
+	var possible []ActionKind
+	for _, k := range ActionKinds {
+		if slices.Contains(transitions[k].from, status) {
+			possible = append(possible, k)
+		}
+	}
+	return possible
+}
+
+// Permit returns a Conflict that says what is possible if the action does not lead on from an order's status.
+func (k ActionKind) Permit(o Order) *Error {
+	possible := Possible(o.Status)
+	if slices.Contains(possible, k) {
+		return nil
+	}
+	return Errorf(Conflict, "action_not_possible", "Order %s is %s: %s is not possible. %s", o.Number, o.Status, k, offer(possible))
+}
+
+func offer(possible []ActionKind) string {
+	if len(possible) == 0 {
+		return "Nothing can be done with it any more."
+	}
+	names := make([]string, len(possible))
+	for i, k := range possible {
+		names[i] = string(k)
+	}
+	return "Possible now: " + strings.Join(names, ", ") + "."
+}

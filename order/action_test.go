@@ -1,0 +1,80 @@
+package order
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The table of docs/order-states.md says of every action and every status what the code does.
+func TestTransitionsAreThoseOfTheDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/order-states.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(text), "## What may be done")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n## ")
+	documented := map[ActionKind]transition{}
+	for line := range strings.Lines(section) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.Contains(cells[1], "`") {
+			continue
+		}
+		documented[ActionKind(strings.Trim(cells[1], " `"))] = transition{statuses(cells[2]), statuses(cells[3])}
+	}
+	require.Equal(t, transitions, documented)
+	require.Len(t, transitions, len(ActionKinds))
+}
+
+func statuses(cell string) []Status {
+	var found []Status
+	for i, part := range strings.Split(cell, "`") {
+		if i%2 == 1 {
+			found = append(found, Status(part))
+		}
+	}
+	return found
+}
+
+// Whatever the status, an action is possible, has nothing left to do, or is refused with what is possible instead.
+func TestPermit(t *testing.T) {
+	t.Parallel()
+	for _, status := range Statuses {
+		for _, kind := range ActionKinds {
+			refused := kind.Permit(Order{Number: "S1", Status: status})
+			possible := false
+			for _, other := range Possible(status) {
+				possible = possible || other == kind
+				if refused != nil {
+					require.Contains(t, refused.Message, string(other))
+				}
+			}
+			require.Equal(t, possible, refused == nil)
+			require.False(t, possible && kind.Done(status), "%s from %s", kind, status)
+		}
+	}
+	require.Contains(t, Pay.Permit(Order{Status: Cancelled}).Message, "Nothing can be done")
+}
+
+// Actions that mean the same have one fingerprint, and no others.
+func TestFingerprintOfAnAction(t *testing.T) {
+	t.Parallel()
+	line := func(id int64, quantity string) ActionLine {
+		q, err := ParseDecimal(quantity)
+		require.NoError(t, err)
+		return ActionLine{LineID: id, Quantity: q}
+	}
+	one := Action{Kind: Fulfil, OrderID: 1, Lines: []ActionLine{line(1, "2"), line(2, "1.50")}}
+	same := Action{Kind: Fulfil, OrderID: 1, Lines: []ActionLine{line(2, "1.5"), line(1, "2.0")}}
+	require.Equal(t, one.Fingerprint(), same.Fingerprint())
+	require.EqualValues(t, 2, same.Lines[0].LineID, "the caller's order is kept: errors name its lines")
+	for _, other := range []Action{
+		{Kind: Fulfil, OrderID: 1}, {Kind: Fulfil, OrderID: 2, Lines: one.Lines}, {Kind: Bill, OrderID: 1, Lines: one.Lines},
+		{Kind: Fulfil, OrderID: 1, Lines: one.Lines, Tracking: "1"}, {Kind: Fulfil, OrderID: 1, Lines: []ActionLine{line(1, "2"), line(2, "1.51")}},
+	} {
+		require.NotEqual(t, one.Fingerprint(), other.Fingerprint())
+	}
+	require.NotEqual(t, (&Request{}).Fingerprint(), (&Action{}).Fingerprint())
+}

@@ -1,0 +1,350 @@
+package ordersync
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ordergate/failpoint"
+	"ordergate/odoo"
+	"ordergate/order"
+	"ordergate/store"
+)
+
+// Act does something with an order that stands, once for each key of the caller's source, in the ERP first. Placement.Order is
+// the order as it then stands, nil while the outcome is not known. One action at a time holds an order: Conflict, code
+// order_busy, while another one does. Errors: Forbidden, NotFound; Conflict if the order's status, or the ERP, does not allow it;
+// Unavailable if nothing was done or will be.
+func (s *Service) Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error) {
+	if err := order.ValidateKey(key); err != nil {
+		return order.Placement{}, err
+	}
+	fingerprint := action.Fingerprint()
+	stored, err := s.mirror.Intent(ctx, s.tenant.ID, caller.Source, key)
+	if err == nil {
+		return s.replayAction(ctx, stored, fingerprint)
+	}
+	if !order.IsKind(err, order.NotFound) {
+		return order.Placement{}, databaseUnavailable(err)
+	}
+	if err := s.admitAction(caller, action.Kind); err != nil {
+		return order.Placement{}, err
+	}
+	if err := action.Validate(); err != nil {
+		return order.Placement{}, err
+	}
+	if _, err := s.visibleOrder(ctx, caller, action.OrderID); err != nil {
+		return order.Placement{}, err
+	}
+	now := s.now()
+	in := order.Intent{
+		TenantID: s.tenant.ID, Source: caller.Source, Key: key, Fingerprint: fingerprint, State: order.Sending,
+		Action: &action, ERPOrderID: action.OrderID, Caller: caller.Name, Attempts: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	leave, err := s.enterAction()
+	if err != nil {
+		return order.Placement{}, err
+	}
+	lease := s.leases.begin()
+	in.LeaseToken, in.LeaseUntil = lease.Token, lease.Until
+	mine, err := s.accept(ctx, &in)
+	if err != nil || !mine {
+		s.leases.end(lease.Token)
+		leave()
+	}
+	if err != nil {
+		return order.Placement{}, err
+	}
+	if !mine {
+		return s.replayAction(ctx, in, fingerprint)
+	}
+	failpoint.Hit(failpoint.IntentWritten)
+	return s.await(ctx, s.setOut(in, lease.Token, leave))
+}
+
+// admitAction holds a caller to its role.
+func (s *Service) admitAction(caller order.Caller, kind order.ActionKind) error {
+	if caller.Role != order.RoleCustomer {
+		return nil
+	}
+	if kind == order.Confirm && s.tenant.Settings.CustomerMayConfirm {
+		return nil
+	}
+	return order.Errorf(order.Forbidden, string(kind)+"_forbidden", "This key may not %s orders.", kind)
+}
+
+// enterAction takes one of the places for actions that are under way at once. Whoever got one calls leave.
+func (s *Service) enterAction() (leave func(), err error) {
+	if s.erp.BreakerState() == breakerOpen {
+		s.metrics.shed.WithLabelValues("breaker_open").Inc()
+		return nil, erpResting(nil)
+	}
+	if !s.acting.TryAcquire(1) {
+		s.metrics.shed.WithLabelValues("queue_full").Inc()
+		return nil, queueFull(time.Second)
+	}
+	return func() { s.acting.Release(1) }, nil
+}
+
+// setOut begins an attempt at an action whose intent is held under token, and returns the ticket to wait with. The attempt
+// outlives the request.
+func (s *Service) setOut(in order.Intent, token string, leave func()) *ticket {
+	t := newTicket(in)
+	close(t.claimed)
+	s.work.Go(func() {
+		defer leave()
+		s.carry(token, []*attempt{s.newAttempt(in, t)})
+	})
+	return t
+}
+
+// replayAction answers a request whose key was used before.
+func (s *Service) replayAction(ctx context.Context, in order.Intent, fingerprint string) (order.Placement, error) {
+	if in.Action == nil || in.Fingerprint != fingerprint {
+		return order.Placement{}, keyReused()
+	}
+	if p, err, known := s.standing(in); known {
+		return p, err
+	}
+	leave, err := s.enterAction()
+	switch {
+	case err == nil:
+	case in.State == order.Sending: // the resolver asks when there is something to learn
+		return order.Placement{Intent: in}, nil
+	default:
+		return order.Placement{}, err
+	}
+	lease := s.leases.begin()
+	if in.State == order.Refused {
+		lease.Anew = []int64{in.ID}
+	}
+	var claimed []order.Intent
+	err = s.insist(ctx, func() (err error) {
+		claimed, err = s.mirror.ClaimIntents(ctx, s.tenant.ID, []int64{in.ID}, lease)
+		return err
+	})
+	if len(claimed) == 1 {
+		return s.await(ctx, s.setOut(claimed[0], lease.Token, leave))
+	}
+	s.leases.end(lease.Token)
+	leave()
+	switch {
+	case errors.Is(err, store.ErrBusy):
+		return order.Placement{}, orderBusy()
+	case err != nil: // it may be held for all that, and is carried out then
+		return order.Placement{}, outcomeUnknown(err)
+	}
+	return s.answerFromStore(ctx, in)
+}
+
+func orderBusy() *order.Error {
+	return order.Errorf(order.Conflict, "order_busy",
+		"Something else is being done with this order. Try again in a second; its outcome decides what is possible then.").RetryIn(time.Second)
+}
+
+// performer is how one kind of action is carried out.
+type performer struct {
+	// plan decides what the action comes to by what the ERP holds now, before anything is sent: every attempt does the same. An
+	// *order.Error refuses the action. nil where the order's id says all.
+	plan func(context.Context, *attempt, order.Order) (order.ActionPlan, error)
+	// act asks the ERP for it. Neither its success nor its failure proves anything.
+	act func(context.Context, *attempt, order.Order) error
+	// done reports whether the order, as the ERP now says it stands, shows that it was done; an *order.Error if something
+	// happened that leaves no room for it.
+	done func(context.Context, *attempt, order.Order) (bool, error)
+	// once says that asking again, while an earlier call may still run, could do it twice. Of the others Odoo's own state
+	// forbids that.
+	once bool
+}
+
+func (s *Service) performer(kind order.ActionKind) performer {
+	tags := func(set func(hold, approved int64) (add, remove []int64)) func(context.Context, order.Order) error {
+		return func(ctx context.Context, o order.Order) error {
+			hold, approved, err := s.erp.HoldTags(ctx)
+			if err != nil {
+				return err
+			}
+			add, remove := set(hold, approved)
+			return s.erp.SetTags(ctx, o.ID, add, remove)
+		}
+	}
+	hold := tags(func(hold, approved int64) (add, remove []int64) { return []int64{hold}, []int64{approved} })
+	release := tags(func(hold, approved int64) (add, remove []int64) { return []int64{approved}, []int64{hold} })
+	byStatus := func(_ context.Context, _ *attempt, o order.Order) (bool, error) { return kind.Done(o.Status), nil }
+	return map[order.ActionKind]performer{
+		order.Hold: {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error { return hold(ctx, o) }},
+		order.Approve: {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error {
+			if err := release(ctx, o); err != nil {
+				return err
+			}
+			return odoo.Begun(s.erp.ConfirmOrder(ctx, o.ID))
+		}},
+		order.Confirm: {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error { return s.erp.ConfirmOrder(ctx, o.ID) }},
+		order.Cancel:  {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error { return s.erp.CancelOrder(ctx, o.ID) }},
+		order.Fulfil:  {done: s.fulfilled, act: s.fulfil, plan: s.planFulfilment},
+		order.Bill:    {done: billed, act: s.bill, plan: s.planBill},
+		order.Pay:     {done: s.paid, act: s.pay, plan: s.planPayment, once: true},
+	}[kind]
+}
+
+// perform makes one attempt at an action: it looks at the order, acts if there is something to do, and looks again.
+func (s *Service) perform(ctx context.Context, token string, a *attempt) {
+	kind := a.in.Action.Kind
+	p := s.performer(kind)
+	before := s.lookAtOrder(ctx, a)
+	if before == nil {
+		return
+	}
+	a.alone = a.in.UnknownAt.IsZero() || s.doubtIsOver(&a.in)
+	done, err := p.done(ctx, a, before.Order)
+	switch {
+	case err != nil:
+		a.judge(err)
+	case done:
+		a.snapshot, a.entries = before, s.actionEntries(a)
+	case !a.in.CancelRequestedAt.IsZero() && a.alone:
+		a.calledOff = true
+	case !a.in.CancelRequestedAt.IsZero():
+		a.fail(odoo.NotSent, errMayStillAppear)
+	case p.once && a.in.Plan.Action != nil && !a.alone:
+		a.fail(odoo.NotSent, errMayStillAppear)
+	case a.in.Plan.Action == nil:
+		s.begin(ctx, token, a, p, before.Order)
+	}
+	if !a.going() || s.overtaken(token, a) {
+		return
+	}
+	callErr := p.act(ctx, a, before.Order)
+	failpoint.Hit(failpoint.OrdersSent)
+	s.lookAtOutcome(ctx, a, p, callErr)
+}
+
+// begin decides whether an action of which nothing was sent yet may be, and what it comes to.
+func (s *Service) begin(ctx context.Context, token string, a *attempt, p performer, o order.Order) {
+	kind := a.in.Action.Kind
+	if refused := kind.Permit(o); refused != nil {
+		a.judge(refused)
+		return
+	}
+	if kind.StoppedByBlocks() {
+		if err := s.requireUnblocked(ctx, o.ID); err != nil {
+			a.judge(err)
+			return
+		}
+	}
+	if p.plan != nil {
+		s.planAction(ctx, token, a, p, o)
+	}
+}
+
+// planAction decides what an action comes to, and stores that before anything is sent.
+func (s *Service) planAction(ctx context.Context, token string, a *attempt, p performer, o order.Order) {
+	plan, err := p.plan(ctx, a, o)
+	if err != nil {
+		a.judge(err)
+		return
+	}
+	a.in.Plan.Action = &plan
+	saved, err := s.mirror.SavePlans(ctx, s.tenant.ID, token, map[int64]order.Plan{a.in.ID: a.in.Plan})
+	if err != nil || len(saved) == 0 {
+		a.fail(odoo.NotSent, errors.Join(errHalted, err))
+	}
+}
+
+// lookAtOutcome decides by the order what became of a call.
+func (s *Service) lookAtOutcome(ctx context.Context, a *attempt, p performer, callErr error) {
+	s.readOrders(ctx, []*attempt{a})
+	after := a.snapshot
+	a.snapshot = nil
+	if after == nil {
+		a.fail(odoo.Unknown, errors.Join(callErr, a.err))
+		return
+	}
+	done, err := p.done(ctx, a, after.Order)
+	switch {
+	case err != nil && !isRefusal(err):
+		a.fail(odoo.Unknown, errors.Join(callErr, err))
+	case err != nil:
+		a.judge(err)
+	case done:
+		a.snapshot, a.entries = after, s.actionEntries(a)
+	case callErr == nil:
+		a.fail(odoo.Rejected, errNothingDone)
+	case isRefusal(callErr):
+		a.judge(callErr)
+	default:
+		a.fail(outcome(callErr), callErr)
+		a.strike = a.outcome == odoo.Unknown // the ERP answers, and not to this
+	}
+	if a.err != nil { // what was done of it is to be seen at once
+		if _, err := s.ingest(ctx, []order.Snapshot{*after}, a.in.Caller); err != nil {
+			s.log.WarnContext(ctx, "the order of an action could not be mirrored; the sync will", "erp_order_id", after.ID, "error", err)
+		}
+	}
+}
+
+// judge ends an attempt that sent nothing: with a refusal, or because the ERP could not be asked. What it lacks can be
+// installed, and is no refusal.
+func (a *attempt) judge(err error) {
+	if isRefusal(err) && !order.IsKind(err, order.Unsupported) {
+		a.fail(odoo.Rejected, err)
+		return
+	}
+	a.fail(odoo.NotSent, err)
+}
+
+// isRefusal reports whether an error is what a caller is told of a wish that cannot be granted.
+func isRefusal(err error) bool {
+	var e *order.Error
+	return errors.As(err, &e) && e.Kind != order.Unavailable && e.Kind != order.Internal
+}
+
+// lookAtOrder reads the order of an action. Nothing was sent by this attempt if that fails.
+func (s *Service) lookAtOrder(ctx context.Context, a *attempt) *order.Snapshot {
+	s.readOrders(ctx, []*attempt{a})
+	found := a.snapshot
+	a.snapshot = nil
+	switch {
+	case errors.Is(a.err, errNotThere):
+		a.alone = true
+		a.judge(order.Errorf(order.NotFound, "order_not_found", "The ERP has no order %d any more.", a.in.ERPOrderID))
+	case a.err != nil:
+		a.fail(odoo.NotSent, a.err)
+	}
+	return found
+}
+
+// actionEntries are what the history says of an action beside the status that it led to.
+func (s *Service) actionEntries(a *attempt) []order.HistoryEntry {
+	if a.in.Action.Reason == "" {
+		return nil
+	}
+	reason := order.Entry(a.in.ERPOrderID, order.HistoryReason)
+	reason.WrittenBy, reason.RecordedAt, reason.Detail = a.in.Caller, s.now(), a.in.Action.Reason
+	return []order.HistoryEntry{reason}
+}
+
+// errNothingDone says that the ERP answered without an error and left the order as it was: with a dialogue, for example.
+var errNothingDone = errors.New("the ERP answered and did nothing")
+
+// actionRefusal turns what ended an action into what its caller is told.
+func actionRefusal(a *attempt) *order.Error {
+	var judged *order.Error
+	if errors.As(a.err, &judged) {
+		return judged
+	}
+	kind := a.in.Action.Kind
+	var e *odoo.Error
+	if errors.As(a.err, &e) {
+		return order.Errorf(order.Conflict, "action_refused", "The ERP would not %s the order: %s", kind, e.Message).Because(a.err)
+	}
+	return order.Errorf(order.Conflict, "action_refused", "The ERP would not %s the order, and did not say why.", kind).Because(a.err)
+}
+
+// rightsMissing is the answer where the gateway's user may not do it in the ERP. It may be asked for again.
+func rightsMissing(a *attempt) *order.Error {
+	var e *odoo.Error
+	errors.As(a.err, &e)
+	return order.Errorf(order.Forbidden, "erp_rights_missing",
+		"The gateway's user may not %s orders in the ERP. Its administrators must grant that: %s", a.in.Action.Kind, e.Message).Because(a.err)
+}

@@ -1,0 +1,100 @@
+package ordersync
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"ordergate/order"
+)
+
+// planBill notes which invoices the order has already: what comes beside them is what was asked for.
+func (s *Service) planBill(ctx context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
+	something, known, err := s.erp.Invoiceable(ctx, a.in.Action.OrderID)
+	switch {
+	case err != nil:
+		return order.ActionPlan{}, err
+	case !known:
+		return order.ActionPlan{}, accountingMissing()
+	case !something && !slices.ContainsFunc(o.Invoices, isDraft):
+		return order.ActionPlan{}, order.Errorf(order.Conflict, "nothing_to_invoice",
+			"Nothing of this order can be invoiced now: it is invoiced already, or must be delivered first.")
+	}
+	plan := order.ActionPlan{KnownInvoices: []int64{}}
+	for _, in := range o.Invoices {
+		if something || !isDraft(in) { // with nothing beside it, a draft is what is left to be posted
+			plan.KnownInvoices = append(plan.KnownInvoices, in.ID)
+		}
+	}
+	return plan, nil
+}
+
+func isDraft(in order.Invoice) bool { return in.State == order.Open && !in.CreditNote }
+
+func (s *Service) bill(ctx context.Context, a *attempt, o order.Order) error {
+	return s.erp.Invoice(ctx, o.ID, a.in.Plan.Action.KnownInvoices)
+}
+
+// billed reports whether the order has an invoice that it did not have before, and all such are posted.
+func billed(_ context.Context, a *attempt, o order.Order) (bool, error) {
+	if a.in.Plan.Action == nil {
+		return false, nil
+	}
+	posted := false
+	for _, in := range o.Invoices {
+		switch {
+		case in.CreditNote, slices.Contains(a.in.Plan.Action.KnownInvoices, in.ID):
+		case in.State == order.Open:
+			return false, nil
+		case in.State == order.Posted:
+			posted = true
+		}
+	}
+	return posted, nil
+}
+
+// planPayment holds a payment to its invoice, and gives it a memo that tells it from every other.
+func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
+	wish := a.in.Action
+	i := slices.IndexFunc(o.Invoices, func(in order.Invoice) bool { return in.ID == wish.InvoiceID })
+	if i < 0 {
+		return order.ActionPlan{}, order.Errorf(order.NotFound, "invoice_not_found", "Order %s has no invoice %d.", o.Number, wish.InvoiceID)
+	}
+	invoice := o.Invoices[i]
+	switch {
+	case invoice.State != order.Posted || invoice.CreditNote:
+		return order.ActionPlan{}, order.Errorf(order.Conflict, "invoice_not_payable", "The invoice %d is not a posted invoice of the customer.", wish.InvoiceID)
+	case !wish.Amount.Equal(wish.Amount.Truncate(int32(o.CurrencyDecimals))):
+		return order.ActionPlan{}, tooFine("amount", o.CurrencyDecimals)
+	case wish.Amount.GreaterThan(invoice.AmountDue):
+		return order.ActionPlan{}, order.Invalid("more_than_due", "amount", "Only %s %s of the invoice %s are due.",
+			invoice.AmountDue.StringFixed(int32(o.CurrencyDecimals)), invoice.Currency, invoice.Number)
+	}
+	return order.ActionPlan{Payment: &order.PlannedPayment{
+		InvoiceID: wish.InvoiceID, Amount: *wish.Amount, Date: wish.Date, Memo: paymentMemo(s.tenant.Name, &a.in),
+	}}, nil
+}
+
+// paymentMemo is the caller's reference, and a mark by which the payment of this key is found again.
+func paymentMemo(tenant string, in *order.Intent) string {
+	sum := sha256.Sum256([]byte(tenant + "\x00" + in.Source + "\x00" + in.Key))
+	return strings.TrimSpace(in.Action.Reference + " (og-" + hex.EncodeToString(sum[:8]) + ")")
+}
+
+func (s *Service) pay(ctx context.Context, a *attempt, _ order.Order) error {
+	return s.erp.Pay(ctx, *a.in.Plan.Action.Payment)
+}
+
+func (s *Service) paid(ctx context.Context, a *attempt, _ order.Order) (bool, error) {
+	if a.in.Plan.Action == nil {
+		return false, nil
+	}
+	return s.erp.Paid(ctx, a.in.Plan.Action.Payment.Memo)
+}
+
+func accountingMissing() *order.Error {
+	return order.Errorf(order.Unsupported, "accounting_missing",
+		"The ERP has no invoices, or the gateway's user may not see them. Install the application Invoicing (account) there, or grant its Billing group.")
+}

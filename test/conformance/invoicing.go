@@ -1,0 +1,76 @@
+package conformance
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ordergate/order"
+)
+
+// testInvoice invoices an order, and has it paid in two parts, as the gateway's user.
+func (b *bundle) testInvoice(t *testing.T) {
+	for _, product := range []int64{b.chair, b.table} {
+		b.admin.write(t, "product.product", product, map[string]any{"invoice_policy": "order"})
+	}
+	id := b.place(t, b.newOrder("invoice"))
+	invoiceable := func() bool {
+		something, known, err := b.client.Invoiceable(t.Context(), id)
+		require.NoError(t, err)
+		require.True(t, known)
+		return something
+	}
+	require.False(t, invoiceable())
+	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.True(t, invoiceable())
+	_ = b.client.Invoice(t.Context(), id, nil) // Odoo 14 posts, and then answers with a fault
+	s := b.order(t, id)
+	require.Len(t, s.Invoices, 1)
+	require.Equal(t, order.Posted, s.Invoices[0].State)
+	require.Equal(t, s.AmountTotal.String(), s.Invoices[0].AmountDue.String())
+	require.False(t, invoiceable())
+	require.NoError(t, b.client.Invoice(t.Context(), id, nil), "one that is posted already is what was asked for")
+	require.Len(t, b.order(t, id).Invoices, 1)
+
+	first := order.PlannedPayment{InvoiceID: s.Invoices[0].ID, Amount: number("10.5"), Date: "2026-03-14", Memo: b.tag + " <first>"}
+	paid := func(memo string) bool {
+		found, err := b.client.Paid(t.Context(), memo)
+		require.NoError(t, err)
+		return found
+	}
+	require.False(t, paid(first.Memo))
+	require.NoError(t, b.client.Pay(t.Context(), first))
+	require.True(t, paid(first.Memo))
+	s = b.order(t, id)
+	require.Equal(t, "partial", s.Invoices[0].Payment)
+	require.Equal(t, s.AmountTotal.Sub(first.Amount).String(), s.Invoices[0].AmountDue.String())
+	require.NoError(t, b.client.Pay(t.Context(), order.PlannedPayment{
+		InvoiceID: s.Invoices[0].ID, Amount: s.Invoices[0].AmountDue, Memo: b.tag + " second"}))
+	s = b.order(t, id)
+	require.Contains(t, []string{"paid", "in_payment"}, s.Invoices[0].Payment)
+	require.True(t, s.Invoices[0].AmountDue.IsZero())
+}
+
+// testInvoiceOfADraft leaves what somebody drafted before alone, and goes on with a draft that an attempt left behind.
+func (b *bundle) testInvoiceOfADraft(t *testing.T) {
+	for _, product := range []int64{b.chair, b.table} {
+		b.admin.write(t, "product.product", product, map[string]any{"invoice_policy": "order"})
+	}
+	id := b.place(t, b.newOrder("drafted"))
+	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	rpcContext := map[string]any{"active_model": "sale.order", "active_ids": []any{id}, "active_id": id}
+	dialogue, ok := b.admin.call(t, "sale.advance.payment.inv", "create", []any{map[string]any{"advance_payment_method": "delivered"}},
+		map[string]any{"context": rpcContext}).(int64)
+	require.True(t, ok)
+	b.act(t, "sale.advance.payment.inv", "create_invoices", dialogue, rpcContext)
+	s := b.order(t, id)
+	require.Len(t, s.Invoices, 1)
+	require.Equal(t, order.Open, s.Invoices[0].State)
+
+	require.Error(t, b.client.Invoice(t.Context(), id, []int64{s.Invoices[0].ID}), "nothing is left beside the draft")
+	require.Equal(t, order.Open, b.order(t, id).Invoices[0].State)
+	_ = b.client.Invoice(t.Context(), id, nil)
+	s = b.order(t, id)
+	require.Len(t, s.Invoices, 1)
+	require.Equal(t, order.Posted, s.Invoices[0].State)
+}
