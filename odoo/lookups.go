@@ -275,3 +275,21 @@ func (c *Client) Permissions(ctx context.Context) ([]Permission, error) {
 	}
 	return permissions, nil
 }
+
+// SenderAddress returns the e-mail address of the gateway's user, empty if it has none.
+func (c *Client) SenderAddress(ctx context.Context) (string, error) {
+	s, err := c.sessionFor(ctx, "res.users.read")
+	if err != nil {
+		return "", err
+	}
+	list, _, err := c.readRaw(ctx, "res.users", []int64{s.uid}, []string{"email"})
+	if err != nil {
+		return "", err
+	}
+	if len(list) != 1 {
+		err := badAnswer(fmt.Errorf("%d users with the id of the gateway's", len(list)))
+		named(err, "res.users.read")
+		return "", err
+	}
+	return list[0].text("email"), firstError("res.users.read", list)
+}

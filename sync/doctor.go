@@ -24,6 +24,7 @@ type Patient interface {
 	Version(ctx context.Context) (odoo.Version, error)
 	Protocol(ctx context.Context) (odoo.Protocol, error)
 	Permissions(ctx context.Context) ([]odoo.Permission, error)
+	SenderAddress(ctx context.Context) (string, error)
 	KeyExpiry(ctx context.Context) (odoo.KeyExpiry, error)
 	Now() time.Time
 }
@@ -37,7 +38,7 @@ const (
 // maxClockSkew is how far the clocks may differ before it is worth a word; syncs look back much further.
 const maxClockSkew = 30 * time.Second
 
-// Diagnose examines the ERP: reachable, login, version, permissions, API key, clock. Later checks are left out where an earlier
+// Diagnose examines the ERP: reachable, login, version, permissions, e-mail address, API key, clock. Later checks are left out where an earlier
 // one makes them pointless.
 func Diagnose(ctx context.Context, erp Patient, now func() time.Time) []Finding {
 	version, err := erp.Version(ctx)
@@ -59,6 +60,12 @@ func Diagnose(ctx context.Context, erp Patient, now func() time.Time) []Finding 
 		findings = append(findings, Finding{Check: "permissions", Detail: brief(err), Advice: adviceFor(err)})
 	} else {
 		findings = append(findings, permissionFinding(permissions))
+	}
+	address, err := erp.SenderAddress(ctx)
+	if err != nil {
+		findings = append(findings, Finding{Check: "e-mail address", Detail: brief(err), Advice: adviceFor(err)})
+	} else {
+		findings = append(findings, addressFinding(address))
 	}
 	key, err := erp.KeyExpiry(ctx)
 	if err != nil {
@@ -90,6 +97,16 @@ func permissionFinding(permissions []odoo.Permission) Finding {
 	}
 	return Finding{Check: "permissions", Detail: "the gateway's user may not " + strings.Join(lacking, ", "),
 		Advice: "In Odoo, give the user \"Sales: All Documents\" and \"Contact Creation\" (Settings, Users)."}
+}
+
+// addressFinding says whether Odoo can name a sender for what the gateway does there. Odoo 14 validates no delivery without one;
+// later ones do.
+func addressFinding(address string) Finding {
+	if address == "" {
+		return Finding{Check: "e-mail address", Detail: "the gateway's user has none, without which Odoo 14 sends out no delivery",
+			Advice: "In Odoo, give the user an e-mail address (Settings, Users). Nothing needs to be read there."}
+	}
+	return Finding{Check: "e-mail address", OK: true, Detail: "the gateway's user has one"}
 }
 
 func clockFinding(erp, local time.Time) Finding {

@@ -91,6 +91,7 @@ func TestProtocolOfOdoo(t *testing.T) {
 		"a password alone":   {sandbox.Password, nil, 0, "over xmlrpc"},
 		"a key over XML-RPC": {sandbox.Key, []string{"--odoo-protocol", "xmlrpc"}, 0, "over xmlrpc"},
 		"its end":            {sandbox.Key, nil, 0, "ok   API key: ends on "},
+		"its address":        {sandbox.Key, nil, 0, "ok   e-mail address: "},
 		"no key":             {sandbox.Password, []string{"--odoo-protocol", "json2"}, 1, "refuses the API key"},
 		"no such protocol":   {sandbox.Key, []string{"--odoo-protocol", "soap"}, 2, "must be one of"},
 	} {

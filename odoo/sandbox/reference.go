@@ -51,6 +51,7 @@ func referenceModels(major int) []*model {
 	users := define("res.users", "User", []*field{
 		{name: "name", label: "Name", kind: kindChar, required: true},
 		{name: "login", label: "Login", kind: kindChar, required: true},
+		{name: "email", label: "Email", kind: kindChar},
 	})
 	users.denied = "create write unlink"
 	users.methods = map[string]method{"context_get": {"", false, callContextGet}}

@@ -120,7 +120,7 @@ func (s *seeder) reference(users []user, now time.Time) {
 	s.add(accountTax, TaxID, map[string]any{"name": "15%", "amount": 15.0})
 	s.add("uom.uom", UnitID, map[string]any{"name": "Units"})
 	for _, u := range users {
-		s.add("res.users", u.id, map[string]any{"name": u.name, "login": u.login})
+		s.add("res.users", u.id, map[string]any{"name": u.name, "login": u.login, "email": u.login + "@example.com"})
 		key := map[string]any{"name": "API", "user_id": u.id}
 		if s.env.major >= 18 {
 			key["expiration_date"] = formatTime(now.Add(keyLife))

@@ -112,6 +112,9 @@ func (b *bundle) testPermissions(t *testing.T) {
 		require.True(t, p.Allowed, "%s %s", p.Operation, p.Model)
 	}
 	require.Contains(t, permissions, odoo.Permission{Model: "sale.order", Operation: "create", Allowed: true})
+	address, err := b.client.SenderAddress(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "gateway@example.com", address)
 }
 
 // testClock holds the two clocks that the sync compares, Date's and write_date's, to each other.
