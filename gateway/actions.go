@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/shopspring/decimal"
+
 	"ordergate/order"
 )
 
@@ -62,11 +64,11 @@ func (a *api) FulfilOrder(ctx context.Context, request FulfilOrderRequestObject)
 	action := order.Action{Kind: order.Fulfil, OrderID: request.ID, Tracking: orNone(request.Body.TrackingNumber)}
 	var found []order.Violation
 	for i, l := range orNone(request.Body.Lines) {
-		quantity, err := order.ParseDecimal(l.Quantity)
-		if err != nil {
-			found = append(found, order.Violation{Field: fmt.Sprintf("lines[%d].quantity", i), Message: err.Error()})
+		line := order.ActionLine{LineID: l.ERPLineID, Quantity: decimalAt(&found, l.Quantity, "lines[%d].quantity", i)}
+		for j, lot := range orNone(l.Lots) {
+			line.Lots = append(line.Lots, order.ActionLot{Lot: lot.Lot, Quantity: decimalAt(&found, lot.Quantity, "lines[%d].lots[%d].quantity", i, j)})
 		}
-		action.Lines = append(action.Lines, order.ActionLine{LineID: l.ERPLineID, Quantity: quantity})
+		action.Lines = append(action.Lines, line)
 	}
 	if err := invalid(found); err != nil {
 		return nil, err
@@ -110,6 +112,71 @@ func (a *api) PayInvoice(ctx context.Context, request PayInvoiceRequestObject) (
 		return PayInvoice202JSONResponse{*accepted}, nil
 	}
 	return PayInvoice200JSONResponse{*done}, nil
+}
+
+// ReturnOrder answers POST /v1/orders/{id}/returns.
+func (a *api) ReturnOrder(ctx context.Context, request ReturnOrderRequestObject) (ReturnOrderResponseObject, error) {
+	lines, err := quantitiesOf(request.Body.Lines)
+	if err != nil {
+		return nil, err
+	}
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey,
+		order.Action{Kind: order.Return, OrderID: request.ID, Lines: lines, Reason: orNone(request.Body.Reason)})
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return ReturnOrder202JSONResponse{*accepted}, nil
+	}
+	return ReturnOrder200JSONResponse{*done}, nil
+}
+
+// ReceiveReturn answers POST /v1/orders/{id}/returns/{return_id}/receive.
+func (a *api) ReceiveReturn(ctx context.Context, request ReceiveReturnRequestObject) (ReceiveReturnResponseObject, error) {
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey,
+		order.Action{Kind: order.Receive, OrderID: request.ID, ReturnID: request.ReturnID})
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return ReceiveReturn202JSONResponse{*accepted}, nil
+	}
+	return ReceiveReturn200JSONResponse{*done}, nil
+}
+
+// RefundOrder answers POST /v1/orders/{id}/refunds.
+func (a *api) RefundOrder(ctx context.Context, request RefundOrderRequestObject) (RefundOrderResponseObject, error) {
+	lines, err := quantitiesOf(request.Body.Lines)
+	if err != nil {
+		return nil, err
+	}
+	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey, order.Action{
+		Kind: order.Refund, OrderID: request.ID, Lines: lines, Reason: orNone(request.Body.Reason), Date: orNone(request.Body.Date)})
+	switch {
+	case err != nil:
+		return nil, err
+	case accepted != nil:
+		return RefundOrder202JSONResponse{*accepted}, nil
+	}
+	return RefundOrder200JSONResponse{*done}, nil
+}
+
+func quantitiesOf(given *[]OrderLineQuantity) ([]order.ActionLine, error) {
+	var found []order.Violation
+	var lines []order.ActionLine
+	for i, l := range orNone(given) {
+		lines = append(lines, order.ActionLine{LineID: l.ERPLineID, Quantity: decimalAt(&found, l.Quantity, "lines[%d].quantity", i)})
+	}
+	return lines, invalid(found)
+}
+
+// decimalAt reads a number, and adds what is wrong with it to what was found.
+func decimalAt(found *[]order.Violation, text, field string, at ...any) decimal.Decimal {
+	d, err := order.ParseDecimal(text)
+	if err != nil {
+		*found = append(*found, order.Violation{Field: fmt.Sprintf(field, at...), Message: err.Error()})
+	}
+	return d
 }
 
 // act carries an action out. It returns one of the three: the answer of what is done, of what is not known yet, or why it cannot

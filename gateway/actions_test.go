@@ -25,14 +25,23 @@ func TestActions(t *testing.T) {
 		"/v1/orders/4711/approve": {``, order.Action{Kind: order.Approve, OrderID: 4711}},
 		"/v1/orders/4711/cancel":  {`{"reason": "ordered twice"}`, order.Action{Kind: order.Cancel, OrderID: 4711, Reason: "ordered twice"}},
 		"/v1/orders/4711/fulfilments": {
-			`{"lines": [{"erp_line_id": 7, "quantity": "1.50"}], "tracking_number": "1Z-9/ü"}`,
-			order.Action{Kind: order.Fulfil, OrderID: 4711, Tracking: "1Z-9/ü",
-				Lines: []order.ActionLine{{LineID: 7, Quantity: decimal.RequireFromString("1.5")}}},
+			`{"lines": [{"erp_line_id": 7, "quantity": "1.50", "lots": [{"lot": "SN-1", "quantity": "1.50"}]}], "tracking_number": "1Z-9/ü"}`,
+			order.Action{Kind: order.Fulfil, OrderID: 4711, Tracking: "1Z-9/ü", Lines: []order.ActionLine{{LineID: 7,
+				Quantity: decimal.RequireFromString("1.5"), Lots: []order.ActionLot{{Lot: "SN-1", Quantity: decimal.RequireFromString("1.5")}}}}},
 		},
 		"/v1/orders/4711/invoices": {``, order.Action{Kind: order.Bill, OrderID: 4711}},
 		"/v1/orders/4711/invoices/88/payments": {
 			`{"amount": "20.00", "date": "2026-11-21", "reference": "card"}`,
 			order.Action{Kind: order.Pay, OrderID: 4711, InvoiceID: 88, Amount: &twenty, Date: "2026-11-21", Reference: "card"},
+		},
+		"/v1/orders/4711/returns": {
+			`{"lines": [{"erp_line_id": 7, "quantity": "20"}], "reason": "broken"}`,
+			order.Action{Kind: order.Return, OrderID: 4711, Lines: []order.ActionLine{{LineID: 7, Quantity: twenty}}, Reason: "broken"},
+		},
+		"/v1/orders/4711/returns/91/receive": {``, order.Action{Kind: order.Receive, OrderID: 4711, ReturnID: 91}},
+		"/v1/orders/4711/refunds": {
+			`{"lines": [{"erp_line_id": 7, "quantity": "20"}], "reason": "broken", "date": "2026-11-21"}`,
+			order.Action{Kind: order.Refund, OrderID: 4711, Lines: []order.ActionLine{{LineID: 7, Quantity: twenty}}, Reason: "broken", Date: "2026-11-21"},
 		},
 	} {
 		t.Run(target, func(t *testing.T) {
@@ -68,12 +77,28 @@ func TestActions(t *testing.T) {
 			a = send()
 			a.requireProblem(t, http.StatusConflict, "action_refused")
 			require.Equal(t, "true", a.Header.Get("Idempotency-Replayed"))
-			if slices.Contains([]order.ActionKind{order.Fulfil, order.Bill, order.Pay}, test.want.Kind) {
+			if slices.Contains([]order.ActionKind{order.Fulfil, order.Bill, order.Pay, order.Return, order.Receive, order.Refund}, test.want.Kind) {
 				failure = order.Errorf(order.Unsupported, "stock_missing", "Install it.")
 				send().requireProblem(t, http.StatusNotImplemented, "stock_missing")
 			}
 
 			b.request(http.MethodPost, target, portalSecret, test.body).send().requireProblem(t, http.StatusBadRequest, "idempotency_key_missing")
 		})
+	}
+}
+
+// What is wrong with a number is said of the place where it stands.
+func TestNumbersOfActions(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for target, test := range map[string]struct{ body, field string }{
+		"/v1/orders/4711/returns": {`{"lines": [{"erp_line_id": 7, "quantity": "1"}, {"erp_line_id": 8, "quantity": "1.0000000000000000000000000001"}]}`, "lines[1].quantity"},
+		"/v1/orders/4711/refunds": {`{"lines": [{"erp_line_id": 7, "quantity": "1.0000000000000000000000000001"}]}`, "lines[0].quantity"},
+		"/v1/orders/4711/fulfilments": {
+			`{"lines": [{"erp_line_id": 7, "quantity": "1", "lots": [{"lot": "A", "quantity": "1.0000000000000000000000000001"}]}]}`, "lines[0].lots[0].quantity"},
+	} {
+		a := b.request(http.MethodPost, target, portalSecret, test.body).with("Idempotency-Key", "k1").send()
+		a.requireProblem(t, http.StatusUnprocessableEntity, "invalid_request")
+		require.Contains(t, string(a.body), `"`+test.field+`"`)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"ordergate/order"
 )
 
-// maxDepth bounds how deeply a body may be nested; the deepest request of the contract has three levels.
+// maxDepth bounds how deeply a body may be nested; the deepest request of the contract has five levels.
 const maxDepth = 32
 
 // maxValues bounds how many values a body may hold; the largest request of the contract has about 3,000. Each value

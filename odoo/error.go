@@ -69,3 +69,12 @@ func Begun(err error) error {
 	begun.Outcome = Unknown
 	return &begun
 }
+
+// beforeSending turns the failure of a call that changes nothing, made before one that does, into that of the whole.
+func beforeSending(err error) error {
+	e := typed(copyError(err))
+	if e.Outcome == Unknown {
+		e.Outcome = NotSent
+	}
+	return e
+}

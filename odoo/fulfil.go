@@ -39,7 +39,8 @@ func (c *Client) moves(ctx context.Context, d domain) (moves []order.Move, ok bo
 		return nil, false, err
 	}
 	list, _, err := c.searchRead(ctx, query{model: "stock.move", domain: d, fields: []string{
-		"picking_id", "sale_line_id", "product_id", "product_uom", "product_uom_qty", s.dialect.doneQuantity, "state", "has_tracking",
+		"picking_id", "sale_line_id", "product_id", "product_uom", "product_uom_qty", "product_qty", s.dialect.doneQuantity, "state",
+		"has_tracking", "location_id", "origin_returned_move_id",
 	}})
 	if err != nil {
 		return nil, false, err
@@ -50,14 +51,19 @@ func (c *Client) moves(ctx context.Context, d domain) (moves []order.Move, ok bo
 	}
 	moves = make([]order.Move, len(list))
 	for i := range list {
-		r := &list[i]
-		moves[i] = order.Move{
-			ID: r.id(), DeliveryID: r.refID("picking_id"), LineID: r.refID("sale_line_id"), Quantity: r.number("product_uom_qty"),
-			Done: r.number(s.dialect.doneQuantity), State: moveState(r.text("state")), Tracked: r.text("has_tracking") != "none",
-			Alike: sold[r.refID("sale_line_id")] == counted{r.refID("product_id"), r.refID("product_uom")},
-		}
+		moves[i] = moveOf(s.dialect, &list[i], sold)
 	}
 	return moves, true, firstError("stock.move.search_read", list)
+}
+
+func moveOf(d dialect, r *record, sold map[int64]counted) order.Move {
+	return order.Move{
+		ID: r.id(), DeliveryID: r.refID("picking_id"), LineID: r.refID("sale_line_id"), Quantity: r.number("product_uom_qty"),
+		Done: r.number(d.doneQuantity), State: moveState(r.text("state")), Tracked: r.text("has_tracking") != "none",
+		Alike:   sold[r.refID("sale_line_id")] == counted{r.refID("product_id"), r.refID("product_uom")},
+		OwnUnit: r.number("product_uom_qty").Equal(r.number("product_qty")), ProductID: r.refID("product_id"), PlaceID: r.refID("location_id"),
+		ReturnOf: r.refID("origin_returned_move_id"),
+	}
 }
 
 // counted is what a quantity counts.
@@ -107,17 +113,9 @@ func (c *Client) Deliver(ctx context.Context, p order.PlannedDelivery) error {
 	if err != nil {
 		return err
 	}
-	var commands []any
-	for _, m := range p.Moves {
-		quantity, _ := m.Quantity.Float64()
-		values := map[string]any{s.dialect.doneQuantity: quantity}
-		if s.dialect.picked {
-			values["picked"] = !m.Quantity.IsZero()
-			if m.Quantity.IsZero() { // what is reserved of it stays reserved, for the back order
-				delete(values, s.dialect.doneQuantity)
-			}
-		}
-		commands = append(commands, []any{1, m.MoveID, values})
+	commands, err := c.moveCommands(ctx, s.dialect, p)
+	if err != nil {
+		return beforeSending(err)
 	}
 	values := map[string]any{s.dialect.moves: commands}
 	if p.Tracking != "" {

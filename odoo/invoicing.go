@@ -85,10 +85,21 @@ func (c *Client) newInvoices(ctx context.Context, orderID int64, known []int64) 
 	return drafts, others, firstError("account.move.read", list)
 }
 
-// Pay registers a payment of an invoice, in its currency, under a memo by which it is found again. An empty date is today's.
+// Pay registers a payment of an invoice, or one that pays a credit note out, in its currency, under a memo by which it is found
+// again. An empty date is today's.
 func (c *Client) Pay(ctx context.Context, p order.PlannedPayment) error {
+	list, _, err := c.readRaw(ctx, "account.move", []int64{p.InvoiceID}, []string{"currency_id"})
+	if err != nil {
+		return beforeSending(err)
+	}
 	amount, _ := p.Amount.Float64()
 	values := map[string]any{"amount": amount, "communication": p.Memo}
+	for i := range list { // or a journal that has a currency of its own decides what the amount is in
+		values["currency_id"] = list[i].refID("currency_id")
+	}
+	if err := firstError("account.move.read", list); err != nil {
+		return beforeSending(err)
+	}
 	if p.Date != "" {
 		values["payment_date"] = p.Date
 	}
@@ -110,11 +121,7 @@ func (c *Client) Paid(ctx context.Context, memo string) (bool, error) {
 func (c *Client) runDialogue(ctx context.Context, model string, values map[string]any, button string, kwargs map[string]any) error {
 	a, err := c.execute(ctx, model, "create", []any{values}, kwargs)
 	if err != nil {
-		e := typed(copyError(err))
-		if e.Outcome == Unknown {
-			e.Outcome = NotSent
-		}
-		return e
+		return beforeSending(err)
 	}
 	id, ok := a.value.(int64)
 	if !ok {

@@ -30,6 +30,12 @@ type dialect struct {
 	paymentMemo       string // the field of a payment that its memo stands in
 	picked            bool   // and that it does is said by another field; before, by a quantity greater than 0
 	keysExpire        bool   // API keys may have an end
+	lineHeld          string // the field of a move line for what is reserved by it
+	lineDone          string // the field of a move line for what goes out now
+	lotModel          string // what lots and serial numbers are
+	createReturns     string // the button of the dialogue for returns
+	returnPlace       bool   // and that dialogue must be told where the goods go to
+	returnsOwnUnit    bool   // and counts in the unit that products are kept in; else in that of the move
 }
 
 func dialectOf(v Version) dialect {
@@ -46,15 +52,25 @@ func dialectOf(v Version) dialect {
 		doneQuantity:      "quantity_done",
 		paymentMemo:       "ref",
 		picked:            v.Major >= 17,
+		lineHeld:          "product_uom_qty",
+		lineDone:          "qty_done",
+		lotModel:          "stock.production.lot",
+		createReturns:     "create_returns",
+		returnPlace:       v.Major < 18,
+		returnsOwnUnit:    v.Major < 19,
 	}
 	if v.Major >= 16 {
 		d.moves = "move_ids"
+		d.lineHeld = "reserved_uom_qty"
+		d.lotModel = "stock.lot"
 	}
 	if v.Major >= 17 {
 		d.doneQuantity = "quantity"
+		d.lineHeld, d.lineDone = "quantity", "quantity"
 	}
 	if v.Major >= 18 {
 		d.paymentMemo = "memo"
+		d.createReturns = "action_create_returns"
 	}
 	if v.Major >= 19 {
 		d.lineUnit = "product_uom_id"

@@ -25,37 +25,51 @@ const (
 	Fulfil  ActionKind = "fulfil"
 	Bill    ActionKind = "invoice"
 	Pay     ActionKind = "pay"
+	Return  ActionKind = "return"  // goods that went out are to come back
+	Receive ActionKind = "receive" // they came
+	Refund  ActionKind = "refund"  // a credit note
 )
 
 // ActionKinds are all of them.
-var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay}
+var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay, Return, Receive, Refund}
 
 // Action is the wish to do something with one order, as a caller states it. Its JSON form is what an intent keeps.
 type Action struct {
 	Kind    ActionKind `json:"action"`
 	OrderID int64      `json:"order_id"`
-	Reason  string     `json:"reason,omitempty"` // of a hold or a cancellation, for people
+	Reason  string     `json:"reason,omitempty"` // of a hold, a cancellation, a return or a refund, for people
 
-	Lines    []ActionLine `json:"lines,omitempty"`    // of a fulfilment; none: all that is left
+	Lines    []ActionLine `json:"lines,omitempty"`    // of a fulfilment, a return or a refund; none: all that is left
 	Tracking string       `json:"tracking,omitempty"` // of a fulfilment: the parcel's number
 
 	InvoiceID int64            `json:"invoice_id,omitempty"` // that a payment is for
 	Amount    *decimal.Decimal `json:"amount,omitempty"`     // of a payment, in the invoice's currency
-	Date      string           `json:"date,omitempty"`       // of a payment, "2026-03-14"; empty: the day on which it is registered
+	Date      string           `json:"date,omitempty"`       // of a payment or a credit note, "2026-03-14"; empty: the day on which it is made
 	Reference string           `json:"reference,omitempty"`  // of a payment, for people
+
+	ReturnID int64 `json:"return_id,omitempty"` // the delivery by which goods come back that are received
 }
 
 // ActionLine is a quantity of one line of an order.
 type ActionLine struct {
 	LineID   int64           `json:"line_id"` // in the ERP
 	Quantity decimal.Decimal `json:"quantity"`
+	Lots     []ActionLot     `json:"lots,omitempty"` // of a fulfilment: which goods they are, where the product is tracked
+}
+
+// ActionLot is a quantity of one lot, or the goods of one serial number.
+type ActionLot struct {
+	Lot      string          `json:"lot"` // its name
+	Quantity decimal.Decimal `json:"quantity"`
 }
 
 // ActionPlan is what an action comes to, decided before anything was sent: every attempt does the same.
 type ActionPlan struct {
-	Deliveries    []PlannedDelivery `json:"deliveries,omitempty"`     // of a fulfilment
+	Deliveries    []PlannedDelivery `json:"deliveries,omitempty"`     // of a fulfilment, or the return that is received
 	KnownInvoices []int64           `json:"known_invoices,omitempty"` // that an order had before it was invoiced
 	Payment       *PlannedPayment   `json:"payment,omitempty"`
+	Returns       []PlannedReturn   `json:"returns,omitempty"`
+	Refund        *PlannedRefund    `json:"refund,omitempty"`
 }
 
 // PlannedPayment is a payment of one invoice.
@@ -77,6 +91,7 @@ type PlannedDelivery struct {
 type PlannedMove struct {
 	MoveID   int64           `json:"move_id"`
 	Quantity decimal.Decimal `json:"quantity"`
+	Lots     []MovedLot      `json:"lots,omitempty"` // of which lots; none: the product is not tracked, or the ERP has chosen
 }
 
 // Move is goods of one line that go out, or went out, with a delivery.
@@ -89,10 +104,17 @@ type Move struct {
 	State      DocumentState
 	Tracked    bool // by lots or serial numbers
 	Alike      bool // it counts what its line counts: the same product, in the same unit
+	OwnUnit    bool // it counts in the unit that its product is kept in, as lots do
+	ProductID  int64
+	PlaceID    int64 // where its goods are taken from, or anywhere below
+	ReturnOf   int64 // the move whose goods come back with it; 0: none
 }
 
 // maxTracking is what carriers' numbers never reach.
 const maxTracking = 100
+
+// maxLot is what names of lots never reach.
+const maxLot = 100
 
 // maxMemo leaves room for what makes a payment's memo its own.
 const maxMemo = 100
@@ -123,8 +145,36 @@ func (a *Action) Validate() *Error {
 		if !l.Quantity.IsPositive() || l.Quantity.GreaterThan(MaxQuantity) {
 			v.add(field+"quantity", "must be greater than 0 and at most %s", MaxQuantity)
 		}
+		v.lots(field+"lots", l)
 	}
 	return v.err()
+}
+
+// lots checks that the lots of a line are its quantity.
+func (v *violations) lots(field string, l ActionLine) {
+	named, sum := map[string]bool{}, decimal.Zero
+	if len(l.Lots) > MaxLines {
+		v.add(field, "may have at most %d lots", MaxLines)
+		return
+	}
+	for j, lot := range l.Lots {
+		at := fmt.Sprintf("%s[%d].", field, j)
+		v.text(at+"lot", lot.Lot, maxLot, oneLine)
+		switch {
+		case strings.TrimSpace(lot.Lot) == "":
+			v.add(at+"lot", "must not be empty")
+		case named[lot.Lot]:
+			v.add(at+"lot", "is given twice")
+		}
+		named[lot.Lot] = true
+		if !lot.Quantity.IsPositive() || lot.Quantity.GreaterThan(MaxQuantity) {
+			v.add(at+"quantity", "must be greater than 0 and at most %s", MaxQuantity)
+		}
+		sum = sum.Add(lot.Quantity)
+	}
+	if len(l.Lots) > 0 && !sum.Equal(l.Quantity) {
+		v.add(field, "must come to the line's quantity")
+	}
 }
 
 // Fingerprint identifies what the action means, like that of a Request: the spelling of numbers and the order of lines do not
@@ -134,6 +184,12 @@ func (a *Action) Fingerprint() string {
 	meant.Lines = slices.Clone(a.Lines)
 	for i := range meant.Lines {
 		meant.Lines[i].Quantity = shortest(meant.Lines[i].Quantity)
+		lots := slices.Clone(meant.Lines[i].Lots)
+		for j := range lots {
+			lots[j].Quantity = shortest(lots[j].Quantity)
+		}
+		slices.SortStableFunc(lots, func(x, y ActionLot) int { return cmp.Compare(x.Lot, y.Lot) })
+		meant.Lines[i].Lots = lots
 	}
 	if a.Amount != nil {
 		amount := shortest(*a.Amount)
@@ -157,6 +213,9 @@ type transition struct {
 // afterConfirming are the statuses of an order that is confirmed, and not cancelled since.
 var afterConfirming = []Status{Confirmed, Picking, Packed, Shipped, Delivered, Completed}
 
+// afterSending are those of an order of which goods may have left: people cancel such orders in the ERP too.
+var afterSending = []Status{Shipped, Delivered, Completed, Cancelled}
+
 // transitions is the one table of what may be done with an order. docs/order-states.md has it for people, and a test holds the
 // two to each other.
 var transitions = map[ActionKind]transition{
@@ -166,7 +225,10 @@ var transitions = map[ActionKind]transition{
 	Cancel:  {from: []Status{Draft, OnHold, Approved, Confirmed, Picking, Packed}, done: []Status{Cancelled}},
 	Fulfil:  {from: []Status{Confirmed, Picking, Packed, Shipped}},
 	Bill:    {from: afterConfirming},
-	Pay:     {from: afterConfirming},
+	Pay:     {from: append(slices.Clone(afterConfirming), Cancelled)},
+	Return:  {from: afterSending},
+	Receive: {from: afterSending},
+	Refund:  {from: append(slices.Clone(afterConfirming), Cancelled)},
 }
 
 // StoppedByBlocks reports whether an open blocking entry of the order's history stands in the action's way.

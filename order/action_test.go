@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -55,7 +56,7 @@ func TestPermit(t *testing.T) {
 			require.False(t, possible && kind.Done(status), "%s from %s", kind, status)
 		}
 	}
-	require.Contains(t, Pay.Permit(Order{Status: Cancelled}).Message, "Nothing can be done")
+	require.Contains(t, Fulfil.Permit(Order{Status: Cancelled}).Message, "Possible now: pay, return, receive, refund.")
 }
 
 // Actions that mean the same have one fingerprint, and no others.
@@ -70,11 +71,47 @@ func TestFingerprintOfAnAction(t *testing.T) {
 	same := Action{Kind: Fulfil, OrderID: 1, Lines: []ActionLine{line(2, "1.5"), line(1, "2.0")}}
 	require.Equal(t, one.Fingerprint(), same.Fingerprint())
 	require.EqualValues(t, 2, same.Lines[0].LineID, "the caller's order is kept: errors name its lines")
+	require.Equal(t, (&Action{Kind: Fulfil, Lines: []ActionLine{lots(line(1, "2"), "A", "1", "B", "1.0")}}).Fingerprint(),
+		(&Action{Kind: Fulfil, Lines: []ActionLine{lots(line(1, "2"), "B", "1", "A", "1")}}).Fingerprint())
+	seen := map[string]bool{one.Fingerprint(): true}
 	for _, other := range []Action{
 		{Kind: Fulfil, OrderID: 1}, {Kind: Fulfil, OrderID: 2, Lines: one.Lines}, {Kind: Bill, OrderID: 1, Lines: one.Lines},
+		{Kind: Return, OrderID: 1, Lines: one.Lines}, {Kind: Receive, OrderID: 1, ReturnID: 7}, {Kind: Receive, OrderID: 1, ReturnID: 8},
+		{Kind: Fulfil, OrderID: 1, Lines: []ActionLine{lots(line(1, "2"), "A", "2"), line(2, "1.50")}},
+		{Kind: Fulfil, OrderID: 1, Lines: []ActionLine{lots(line(1, "2"), "B", "2"), line(2, "1.50")}},
 		{Kind: Fulfil, OrderID: 1, Lines: one.Lines, Tracking: "1"}, {Kind: Fulfil, OrderID: 1, Lines: []ActionLine{line(1, "2"), line(2, "1.51")}},
 	} {
-		require.NotEqual(t, one.Fingerprint(), other.Fingerprint())
+		require.False(t, seen[other.Fingerprint()], "%+v", other)
+		seen[other.Fingerprint()] = true
 	}
 	require.NotEqual(t, (&Request{}).Fingerprint(), (&Action{}).Fingerprint())
+}
+
+// lots adds lots, each a name and a quantity, to a line.
+func lots(l ActionLine, of ...string) ActionLine {
+	for i := 0; i < len(of); i += 2 {
+		l.Lots = append(l.Lots, ActionLot{Lot: of[i], Quantity: decimal.RequireFromString(of[i+1])})
+	}
+	return l
+}
+
+// The lots of a line are its quantity, each named once.
+func TestLotsOfALine(t *testing.T) {
+	t.Parallel()
+	two := ActionLine{LineID: 1, Quantity: decimal.NewFromInt(2)}
+	for field, l := range map[string]ActionLine{
+		"":                          lots(two, "A", "1", "B", "1"),
+		"lines[0].lots":             lots(two, "A", "1"),
+		"lines[0].lots[1].lot":      lots(two, "A", "1", "A", "1"),
+		"lines[0].lots[0].lot":      lots(two, " ", "2"),
+		"lines[0].lots[1].quantity": lots(two, "A", "2", "B", "0"),
+	} {
+		err := (&Action{Kind: Fulfil, OrderID: 1, Lines: []ActionLine{l}}).Validate()
+		if field == "" {
+			require.Nil(t, err)
+			continue
+		}
+		require.Equal(t, "invalid_request", err.Code)
+		require.Equal(t, field, err.Violations[0].Field)
+	}
 }

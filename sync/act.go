@@ -184,6 +184,9 @@ func (s *Service) performer(kind order.ActionKind) performer {
 		order.Fulfil:  {done: s.fulfilled, act: s.fulfil, plan: s.planFulfilment},
 		order.Bill:    {done: billed, act: s.bill, plan: s.planBill},
 		order.Pay:     {done: s.paid, act: s.pay, plan: s.planPayment, once: true},
+		order.Return:  {done: s.returned, act: s.giveBack, plan: s.planReturn, once: true},
+		order.Receive: {done: received, act: s.fulfil, plan: s.planReceipt},
+		order.Refund:  {done: s.refunded, act: s.refund, plan: s.planRefund, once: true},
 	}[kind]
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +35,12 @@ type documentERP struct {
 
 	second       order.Delivery // beside the first; ID 0: none
 	refuseSecond error
+
+	lots  []order.Lot                // that can go out
+	moved map[int64][]order.MovedLot // what went out of them, by move
+	left  bool                       // the order says that its goods have left
+	back  []returnMove               // what is to come back, or came
+	notes []creditNote
 
 	invoiceable func() // what happens while it is asked what can be invoiced; nil: nothing
 }
@@ -84,7 +91,17 @@ func (e *documentERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot
 			if e.second.ID != 0 {
 				snapshots[i].Deliveries = append(snapshots[i].Deliveries, e.second)
 			}
+			for id := int64(90); int(id) < 90+len(e.back); id++ {
+				snapshots[i].Deliveries = append(snapshots[i].Deliveries,
+					order.Delivery{ID: id, Number: "WH/IN/" + strconv.FormatInt(id, 10), Kind: order.DeliveryReturn, State: e.back[id-90].state})
+			}
 			snapshots[i].Invoices = slices.Clone(e.invoices)
+			for _, n := range e.notes {
+				snapshots[i].Invoices = append(snapshots[i].Invoices, order.Invoice{ID: n.id, CreditNote: true, State: n.state, Currency: "USD", Payment: "not_paid"})
+			}
+			if e.left {
+				snapshots[i].Status = order.Delivered
+			}
 		}
 	}
 	return snapshots, err
@@ -120,6 +137,10 @@ func (e *documentERP) Deliver(_ context.Context, p order.PlannedDelivery) error 
 		return e.refuseSecond
 	}
 	return e.change(func() {
+		if p.DeliveryID >= 90 {
+			e.back[p.DeliveryID-90].state = order.DocumentDelivered
+			return
+		}
 		if e.delivery.State != order.Ready {
 			return
 		}

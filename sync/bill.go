@@ -64,8 +64,8 @@ func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (ord
 	}
 	invoice := o.Invoices[i]
 	switch {
-	case invoice.State != order.Posted || invoice.CreditNote:
-		return order.ActionPlan{}, order.Errorf(order.Conflict, "invoice_not_payable", "The invoice %d is not a posted invoice of the customer.", wish.InvoiceID)
+	case invoice.State != order.Posted:
+		return order.ActionPlan{}, order.Errorf(order.Conflict, "invoice_not_payable", "The invoice %d is not posted.", wish.InvoiceID)
 	case !wish.Amount.Equal(wish.Amount.Truncate(int32(o.CurrencyDecimals))):
 		return order.ActionPlan{}, tooFine("amount", o.CurrencyDecimals)
 	case wish.Amount.GreaterThan(invoice.AmountDue):
@@ -73,14 +73,14 @@ func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (ord
 			invoice.AmountDue.StringFixed(int32(o.CurrencyDecimals)), invoice.Currency, invoice.Number)
 	}
 	return order.ActionPlan{Payment: &order.PlannedPayment{
-		InvoiceID: wish.InvoiceID, Amount: *wish.Amount, Date: wish.Date, Memo: paymentMemo(s.tenant.Name, &a.in),
+		InvoiceID: wish.InvoiceID, Amount: *wish.Amount, Date: wish.Date, Memo: memo(s.tenant.Name, &a.in, wish.Reference),
 	}}, nil
 }
 
-// paymentMemo is the caller's reference, and a mark by which the payment of this key is found again.
-func paymentMemo(tenant string, in *order.Intent) string {
+// memo is a text for people, and a mark by which the document of this key is found again.
+func memo(tenant string, in *order.Intent, text string) string {
 	sum := sha256.Sum256([]byte(tenant + "\x00" + in.Source + "\x00" + in.Key))
-	return strings.TrimSpace(in.Action.Reference + " (og-" + hex.EncodeToString(sum[:8]) + ")")
+	return strings.TrimSpace(text + " (og-" + hex.EncodeToString(sum[:8]) + ")")
 }
 
 func (s *Service) pay(ctx context.Context, a *attempt, _ order.Order) error {

@@ -49,6 +49,24 @@ type ERP interface {
 	// Paid reports whether there is, or was, a payment with a memo.
 	Paid(ctx context.Context, memo string) (bool, error)
 
+	// Lots returns the lots of the moves' product that have one of the names, and how much of each can go out with the moves.
+	Lots(ctx context.Context, moves []order.Move, names []string) ([]order.Lot, error)
+	// MovedLots returns which lots go out, or went out, with moves.
+	MovedLots(ctx context.Context, moves []int64) (map[int64][]order.MovedLot, error)
+	// SentMoves returns what went out to the customer of an order, and what is to come back of it; known is false where the
+	// ERP has no deliveries, or hides them.
+	SentMoves(ctx context.Context, orderID int64) (sent []order.SentMove, known bool, err error)
+	// Return makes the return of goods that a delivery brought, another one each time. Its success or failure proves little.
+	Return(ctx context.Context, p order.PlannedReturn) error
+	// DeliveryMoves returns what is still to be moved with a delivery.
+	DeliveryMoves(ctx context.Context, deliveryID int64) ([]order.Move, error)
+	// InvoicedLines returns what of an order's lines is invoiced and credited; known is false where the ERP has no invoices.
+	InvoicedLines(ctx context.Context, orderID int64) (invoiced []order.InvoicedLine, credited []order.CreditedLine, known bool, err error)
+	// Credit takes a part of an invoice back by a posted credit note with the memo. Its success or failure proves little.
+	Credit(ctx context.Context, p order.PlannedCredit, date, memo string) error
+	// Refunded says what became of the credit notes of a plan.
+	Refunded(ctx context.Context, p order.PlannedRefund) (order.RefundState, error)
+
 	// Orders reads orders with their lines, by rising id; ids that do not exist or are not visible are left out.
 	Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error)
 	// ExistingOrders returns those of the ids that orders have, by rising id.

@@ -16,22 +16,15 @@ import (
 // planFulfilment decides which deliveries go out, and with how much of each of their moves.
 func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order) (order.ActionPlan, error) {
 	wish := a.in.Action
-	precision, err := s.erp.Precision(ctx)
-	if err != nil {
+	if err := s.notTooFine(ctx, wish.Lines); err != nil {
 		return order.ActionPlan{}, err
-	}
-	for i, l := range wish.Lines {
-		if !l.Quantity.Equal(l.Quantity.Truncate(int32(precision.Quantity))) {
-			return order.ActionPlan{}, tooFine(fmt.Sprintf("lines[%d].quantity", i), precision.Quantity)
-		}
 	}
 	moves, known, err := s.erp.OpenMoves(ctx, wish.OrderID)
 	if err != nil {
 		return order.ActionPlan{}, err
 	}
 	if !known {
-		return order.ActionPlan{}, order.Errorf(order.Unsupported, "stock_missing",
-			"The ERP has no deliveries, or the gateway's user may not see them. Install the application Inventory (stock) there, or grant its User group.")
+		return order.ActionPlan{}, stockMissing()
 	}
 	if wish.Tracking != "" {
 		if known, err = s.erp.HasTracking(ctx); err != nil {
@@ -53,13 +46,13 @@ func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order)
 	if err != nil {
 		return order.ActionPlan{}, err
 	}
+	lots, err := s.chooseLots(ctx, wish.Lines, moves, going)
+	if err != nil {
+		return order.ActionPlan{}, err
+	}
 	var plan order.ActionPlan
 	position := map[int64]int{}
 	for _, m := range moves {
-		if going[m.ID].IsPositive() && m.Tracked {
-			return order.ActionPlan{}, order.Errorf(order.Unprocessable, "lots_required",
-				"A product of line %d is tracked by lots or serial numbers, which this request cannot name.", m.LineID)
-		}
 		if _, known := position[m.DeliveryID]; !known && going[m.ID].IsPositive() {
 			position[m.DeliveryID] = len(plan.Deliveries)
 			plan.Deliveries = append(plan.Deliveries, order.PlannedDelivery{DeliveryID: m.DeliveryID, Tracking: wish.Tracking})
@@ -67,7 +60,7 @@ func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order)
 	}
 	for _, m := range moves {
 		if i, goes := position[m.DeliveryID]; goes {
-			plan.Deliveries[i].Moves = append(plan.Deliveries[i].Moves, order.PlannedMove{MoveID: m.ID, Quantity: going[m.ID]})
+			plan.Deliveries[i].Moves = append(plan.Deliveries[i].Moves, order.PlannedMove{MoveID: m.ID, Quantity: going[m.ID], Lots: lots[m.ID]})
 		}
 	}
 	return plan, nil
@@ -111,24 +104,55 @@ func divide(lines []order.ActionLine, moves []order.Move) (map[int64]decimal.Dec
 	return going, nil
 }
 
+// notTooFine refuses quantities that the ERP would round in silence.
+func (s *Service) notTooFine(ctx context.Context, lines []order.ActionLine) error {
+	precision, err := s.erp.Precision(ctx)
+	if err != nil {
+		return err
+	}
+	tooMany := func(q decimal.Decimal) bool { return !q.Equal(q.Truncate(int32(precision.Quantity))) }
+	for i, l := range lines {
+		if tooMany(l.Quantity) {
+			return tooFine(fmt.Sprintf("lines[%d].quantity", i), precision.Quantity)
+		}
+		for j, lot := range l.Lots {
+			if tooMany(lot.Quantity) {
+				return tooFine(fmt.Sprintf("lines[%d].lots[%d].quantity", i, j), precision.Quantity)
+			}
+		}
+	}
+	return nil
+}
+
+func stockMissing() *order.Error {
+	return order.Errorf(order.Unsupported, "stock_missing",
+		"The ERP has no deliveries, or the gateway's user may not see them. Install the application Inventory (stock) there, or grant its User group.")
+}
+
 // tooFine refuses a number with more decimals than the ERP keeps, which it would round in silence.
 func tooFine(field string, decimals int) *order.Error {
 	return order.Invalid("invalid_request", field, "may have at most %d decimals", decimals)
 }
 
-// fulfil sends out what is planned and not delivered yet. What one delivery is refused does not keep the others: a Conflict
-// says then that only a part of it was done.
+// fulfil sends out what is planned and not delivered yet.
 func (s *Service) fulfil(ctx context.Context, a *attempt, o order.Order) error {
-	var refused, failed error
-	sent := 0
-	for _, p := range a.in.Plan.Action.Deliveries {
+	return eachPart(a.in.Plan.Action.Deliveries, func(p order.PlannedDelivery) error {
 		if deliveryOf(o, p.DeliveryID).State == order.DocumentDelivered {
-			sent++
-			continue
+			return nil
 		}
-		switch err := s.erp.Deliver(ctx, p); {
+		return s.erp.Deliver(ctx, p)
+	})
+}
+
+// eachPart asks the ERP for the parts of an action. What one is refused does not keep the others: a Conflict says then that only
+// a part of it was done.
+func eachPart[T any](parts []T, ask func(T) error) error {
+	var refused, failed error
+	made := 0
+	for _, p := range parts {
+		switch err := ask(p); {
 		case err == nil:
-			sent++
+			made++
 		case outcome(err) == odoo.Rejected:
 			refused = err
 		default:
@@ -137,13 +161,13 @@ func (s *Service) fulfil(ctx context.Context, a *attempt, o order.Order) error {
 	}
 	var e *odoo.Error
 	switch {
-	case failed != nil && sent > 0:
+	case failed != nil && made > 0:
 		return odoo.Begun(failed)
 	case failed != nil:
 		return failed
-	case refused != nil && sent > 0 && errors.As(refused, &e):
+	case refused != nil && made > 0 && errors.As(refused, &e):
 		return order.Errorf(order.Conflict, "partly_done",
-			"Only a part went out: the ERP would not send the rest: %s Look at the order, and fulfil what is left with a new key.", e.Message).Because(refused)
+			"Only a part of it was done: the ERP would not do the rest: %s Look at the order, and ask for what is left with a new key.", e.Message).Because(refused)
 	}
 	return refused
 }
@@ -154,8 +178,8 @@ func (s *Service) fulfilled(ctx context.Context, a *attempt, o order.Order) (boo
 	if a.in.Plan.Action == nil {
 		return false, nil
 	}
-	planned := map[int64]decimal.Decimal{}
-	var ids []int64
+	planned := map[int64]order.PlannedMove{}
+	var ids, tracked []int64
 	for _, p := range a.in.Plan.Action.Deliveries {
 		d := deliveryOf(o, p.DeliveryID)
 		switch d.State {
@@ -167,9 +191,12 @@ func (s *Service) fulfilled(ctx context.Context, a *attempt, o order.Order) (boo
 			return false, nil
 		}
 		for _, m := range p.Moves {
-			planned[m.MoveID] = m.Quantity
+			planned[m.MoveID] = m
 			if m.Quantity.IsPositive() {
 				ids = append(ids, m.MoveID)
+			}
+			if len(m.Lots) > 0 {
+				tracked = append(tracked, m.MoveID)
 			}
 		}
 	}
@@ -178,10 +205,23 @@ func (s *Service) fulfilled(ctx context.Context, a *attempt, o order.Order) (boo
 		return false, err
 	}
 	for _, m := range moves {
-		if !m.Done.Equal(planned[m.ID]) {
+		if !m.Done.Equal(planned[m.ID].Quantity) {
 			return false, order.Errorf(order.Conflict, "fulfilled_otherwise",
 				"Somebody sent out the delivery %d in the ERP at the same time, with %s instead of %s of line %d. Look at the order, and fulfil what is left with a new key.",
-				m.DeliveryID, m.Done, planned[m.ID], m.LineID)
+				m.DeliveryID, m.Done, planned[m.ID].Quantity, m.LineID)
+		}
+	}
+	if len(tracked) == 0 {
+		return true, nil
+	}
+	moved, err := s.erp.MovedLots(ctx, tracked)
+	if err != nil {
+		return false, err
+	}
+	for _, m := range moves {
+		if len(planned[m.ID].Lots) > 0 && !sameLots(planned[m.ID].Lots, moved[m.ID]) {
+			return false, order.Errorf(order.Conflict, "fulfilled_otherwise",
+				"Somebody sent out the delivery %d in the ERP at the same time, with other lots of line %d. Look at the order.", m.DeliveryID, m.LineID)
 		}
 	}
 	return true, nil

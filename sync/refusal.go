@@ -133,3 +133,14 @@ func requestField(column string, row int) string {
 	}
 	return ""
 }
+
+// notBegun turns the failure of reading, before anything was asked for, into that of the whole.
+func notBegun(err error) error {
+	var e *odoo.Error
+	if !errors.As(err, &e) || e.Outcome != odoo.Unknown {
+		return err
+	}
+	before := *e
+	before.Outcome = odoo.NotSent
+	return &before
+}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,7 +83,46 @@ func TestLifeOfAnOrder(t *testing.T) {
 
 		open := s.people(t, "stock.picking", "search", []any{[]any{"sale_id", "=", id}, []any{"state", "not in", []any{"done", "cancel"}}})
 		require.Empty(t, open)
+
+		s.givesBack(t, id, line(0), act)
+		history := c.call(t, http.MethodGet, path("/v1/orders/%d/history", id), nil).requireStatus(t, http.StatusOK).raw
+		for _, code := range []string{"inventory:return_created", "inventory:returned", "billing:credit_note_created", "billing:credit_note_posted", "payment:credit_settled"} {
+			require.Equal(t, 1, strings.Count(history, `"`+code+`"`), code)
+		}
 	})
+}
+
+// givesBack sends one piece of a delivered and paid order back, receives it, credits it and pays the credit note out.
+func (s *stack) givesBack(t *testing.T, id int64, line any, act func(action, key string, body any) answer) {
+	t.Helper()
+	one := map[string]any{"lines": []any{map[string]any{"erp_line_id": line, "quantity": "1"}}, "reason": "does not fit"}
+	tooMuch := map[string]any{"lines": []any{map[string]any{"erp_line_id": line, "quantity": "3.5"}}}
+	act("returns", "r0", tooMuch).requireProblem(t, http.StatusUnprocessableEntity, "more_than_delivered")
+	act("refunds", "n0", map[string]any{}).requireProblem(t, http.StatusConflict, "nothing_to_refund")
+	back := act("returns", "r1", one).requireStatus(t, http.StatusOK)
+	require.Equal(t, "completed", back.body["status"])
+	require.JSONEq(t, back.raw, act("returns", "r1", one).requireStatus(t, http.StatusOK).raw)
+	deliveries := back.body["deliveries"].([]any)
+	coming := deliveries[len(deliveries)-1].(map[string]any)
+	require.Equal(t, []any{"return", "ready"}, []any{coming["kind"], coming["state"]})
+
+	act("returns/2147483000/receive", "v0", nil).requireProblem(t, http.StatusNotFound, "return_not_found")
+	came := act(path("returns/%v/receive", coming["id"]), "v1", nil).requireStatus(t, http.StatusOK)
+	require.Equal(t, []any{"2", "2"}, delivered(came))
+	require.Equal(t, []any{"delivered", "partially_returned", "paid"}, []any{came.body["status"], came.body["fulfilment"], came.body["payment"]})
+
+	credited := act("refunds", "n1", map[string]any{"reason": "does not fit"}).requireStatus(t, http.StatusOK)
+	require.JSONEq(t, credited.raw, act("refunds", "n1", map[string]any{"reason": "does not fit"}).requireStatus(t, http.StatusOK).raw)
+	require.Equal(t, []any{"completed", "partially_refunded"}, []any{credited.body["status"], credited.body["payment"]})
+	invoices := credited.body["invoices"].([]any)
+	require.Len(t, invoices, 2)
+	note := invoices[1].(map[string]any)
+	require.Equal(t, []any{true, "posted"}, []any{note["credit_note"], note["state"]})
+	act("refunds", "n2", map[string]any{"lines": []any{map[string]any{"erp_line_id": line, "quantity": "2.5"}}}).
+		requireProblem(t, http.StatusUnprocessableEntity, "more_than_invoiced")
+
+	out := act(path("invoices/%v/payments", note["id"]), "p3", map[string]any{"amount": note["amount_due"], "reference": "back"}).requireStatus(t, http.StatusOK)
+	require.Equal(t, "0.00", out.body["invoices"].([]any)[1].(map[string]any)["amount_due"])
 }
 
 func delivered(a answer) []any {
@@ -121,10 +161,11 @@ func TestActionsWhoseAnswersAreLost(t *testing.T) {
 	eachStack(t, func(t *testing.T, s *stack) {
 		c := newCaller(t, s.serve(t), s.portal)
 		reference := unique("PO")
-		id := c.place(t, reference, orderBody(reference)).requireStatus(t, http.StatusCreated).id(t)
+		placed := c.place(t, reference, orderBody(reference)).requireStatus(t, http.StatusCreated)
+		id, line := placed.id(t), placed.body["lines"].([]any)[0].(map[string]any)["erp_line_id"]
 		act := func(action, lost string, body any) answer {
 			s.http.OnRequest(proxy.Contains("<string>"+lost+"</string>"), proxy.DropAnswer, 1)
-			return c.call(t, http.MethodPost, path("/v1/orders/%d/%s", id, action), body, "Idempotency-Key", reference+lost).
+			return c.call(t, http.MethodPost, path("/v1/orders/%d/%s", id, action), body, "Idempotency-Key", reference+action+lost).
 				requireStatus(t, http.StatusOK)
 		}
 		require.Contains(t, []any{"confirmed", "picking"}, act("confirm", "action_confirm", nil).body["status"])
@@ -139,5 +180,17 @@ func TestActionsWhoseAnswersAreLost(t *testing.T) {
 		memo := map[bool]string{true: "memo", false: "ref"}[s.odoo.Major >= 18]
 		require.EqualValues(t, 1, s.people(t, "account.payment", "search_count", []any{[]any{memo, "like", reference}}))
 		require.EqualValues(t, 1, s.people(t, "stock.picking", "search_count", []any{[]any{"sale_id", "=", id}}))
+
+		button := map[bool]string{true: "action_create_returns", false: "create_returns"}[s.odoo.Major >= 18]
+		back := act("returns", button, map[string]any{}).body["deliveries"].([]any)
+		require.Len(t, back, 2)
+		act(path("returns/%v/receive", back[1].(map[string]any)["id"]), "button_validate", nil)
+		for _, lost := range []string{"reverse_moves", "action_post"} {
+			body := map[string]any{"lines": []any{map[string]any{"erp_line_id": line, "quantity": "1"}}}
+			credited := act("refunds", lost, body).body["invoices"].([]any)
+			require.Equal(t, "posted", credited[len(credited)-1].(map[string]any)["state"])
+		}
+		require.EqualValues(t, 2, s.people(t, "stock.picking", "search_count", []any{[]any{"sale_id", "=", id}}))
+		require.EqualValues(t, 2, s.people(t, "account.move", "search_count", []any{[]any{"reversed_entry_id", "=", invoice["id"]}}))
 	})
 }

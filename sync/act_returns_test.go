@@ -1,0 +1,501 @@
+package ordersync_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+
+	"ordergate/odoo"
+	"ordergate/order"
+)
+
+// returnMove is goods of one move that come back with a return of their own.
+type returnMove struct {
+	of       int64
+	quantity decimal.Decimal
+	state    order.DocumentState
+}
+
+type creditNote struct {
+	id    int64
+	memo  string
+	of    order.PlannedCredit
+	state order.DocumentState
+}
+
+func (e *documentERP) SentMoves(context.Context, int64) ([]order.SentMove, bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.delivery.State != order.DocumentDelivered {
+		return nil, true, nil
+	}
+	sent := make([]order.SentMove, len(e.moves))
+	for i, m := range e.moves {
+		sent[i].Move = m
+		for _, r := range e.back {
+			if r.of != m.ID {
+				continue
+			}
+			sent[i].Asked = sent[i].Asked.Add(r.quantity)
+			if r.state != order.DocumentCancelled {
+				sent[i].Returned = sent[i].Returned.Add(r.quantity)
+			}
+			if r.state == order.DocumentDelivered {
+				sent[i].Refunded = sent[i].Refunded.Add(r.quantity)
+			}
+		}
+	}
+	return sent, true, nil
+}
+
+func (e *documentERP) Return(_ context.Context, p order.PlannedReturn) error {
+	return e.change(func() {
+		for _, m := range p.Moves {
+			e.back = append(e.back, returnMove{m.MoveID, m.Quantity, order.Ready})
+		}
+	})
+}
+
+// DeliveryMoves gives the return 90 + n one move, 900 + n.
+func (e *documentERP) DeliveryMoves(_ context.Context, id int64) ([]order.Move, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return []order.Move{{ID: 810 + id, DeliveryID: id, Quantity: e.back[id-90].quantity, State: order.Ready, Tracked: e.moves[0].Tracked,
+		OwnUnit: e.moves[0].OwnUnit, ReturnOf: e.back[id-90].of}}, nil
+}
+
+func (e *documentERP) InvoicedLines(context.Context, int64) (invoiced []order.InvoicedLine, credited []order.CreditedLine, known bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, in := range e.invoices {
+		for _, m := range e.moves {
+			invoiced = append(invoiced, order.InvoicedLine{InvoiceID: in.ID, LineID: m.LineID, Quantity: m.Quantity, Alike: m.Alike})
+		}
+	}
+	for _, n := range e.notes {
+		for _, l := range n.of.Lines {
+			if n.state != order.DocumentCancelled {
+				credited = append(credited, order.CreditedLine{InvoiceID: n.of.InvoiceID, LineID: l.LineID, Quantity: l.Quantity, Alike: true})
+			}
+		}
+	}
+	return invoiced, credited, true, nil
+}
+
+func (e *documentERP) Credit(_ context.Context, p order.PlannedCredit, _, memo string) error {
+	return e.change(func() {
+		e.notes = append(e.notes, creditNote{int64(600 + len(e.notes)), memo, p, order.Posted})
+	})
+}
+
+func (e *documentERP) Refunded(_ context.Context, p order.PlannedRefund) (order.RefundState, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	states := order.RefundState{}
+	for _, n := range e.notes {
+		if n.memo == p.Memo {
+			states[n.of.InvoiceID] = n.state
+		}
+	}
+	return states, nil
+}
+
+func (e *documentERP) Lots(_ context.Context, moves []order.Move, names []string) ([]order.Lot, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(e.lots), func(l order.Lot) bool { return !slices.Contains(names, l.Name) }), nil
+}
+
+func (e *documentERP) MovedLots(context.Context, []int64) (map[int64][]order.MovedLot, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.moved, nil
+}
+
+// setupSent is setupDocuments with the goods sent out and invoiced.
+func setupSent(t *testing.T) (*bundle, *documentERP) {
+	t.Helper()
+	b, erp := setupDocuments(t)
+	_, err := b.Act(t.Context(), portal, "f1", erp.fulfil())
+	require.NoError(t, err)
+	erp.left = true
+	_, err = b.Act(t.Context(), portal, "i1", order.Action{Kind: order.Bill, OrderID: erp.of})
+	require.NoError(t, err)
+	return b, erp
+}
+
+func (e *documentERP) giveBack(lines ...order.ActionLine) order.Action {
+	return order.Action{Kind: order.Return, OrderID: e.of, Lines: lines, Reason: "does not fit"}
+}
+
+func (e *documentERP) receive(id int64) order.Action {
+	return order.Action{Kind: order.Receive, OrderID: e.of, ReturnID: id}
+}
+
+func (e *documentERP) refund(lines ...order.ActionLine) order.Action {
+	return order.Action{Kind: order.Refund, OrderID: e.of, Lines: lines, Reason: "does not fit\nat all"}
+}
+
+func pieces(line int64, quantity string) order.ActionLine {
+	return order.ActionLine{LineID: line, Quantity: decimal.RequireFromString(quantity)}
+}
+
+func TestReturnThatCannotBe(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	line, all := erp.moves[0].LineID, erp.moves[0].Quantity.String()
+	for key, test := range map[string]struct {
+		lines       []order.ActionLine
+		code, field string
+	}{
+		"unknown": {[]order.ActionLine{pieces(line, "1"), pieces(1, "1")}, "unknown_line", "lines[1].erp_line_id"},
+		"more":    {[]order.ActionLine{pieces(line, "99")}, "more_than_delivered", "lines[0].quantity"},
+		"finer":   {[]order.ActionLine{pieces(line, "0.001")}, "invalid_request", "lines[0].quantity"},
+	} {
+		_, err := b.Act(t.Context(), portal, key, erp.giveBack(test.lines...))
+		e := requireKind(t, err, order.Unprocessable, test.code)
+		require.Equal(t, test.field, e.Violations[0].Field)
+	}
+	require.Empty(t, erp.back)
+	_, err := b.Act(t.Context(), portal, "r1", erp.giveBack(pieces(line, "1")))
+	require.NoError(t, err)
+	_, err = b.Act(t.Context(), portal, "r2", erp.giveBack(pieces(line, all)))
+	requireKind(t, err, order.Unprocessable, "more_than_delivered")
+	_, err = b.Act(t.Context(), portal, "r3", erp.giveBack())
+	require.NoError(t, err)
+	_, err = b.Act(t.Context(), portal, "r4", erp.giveBack())
+	requireKind(t, err, order.Conflict, "nothing_to_return")
+	sum := decimal.Zero
+	for _, r := range erp.back {
+		if r.of == erp.moves[0].ID {
+			sum = sum.Add(r.quantity)
+		}
+	}
+	require.Equal(t, all, sum.String())
+	erp.back, erp.moves[0].Alike = nil, false
+	_, err = b.Act(t.Context(), portal, "r5", erp.giveBack(pieces(line, "1")))
+	requireKind(t, err, order.Unprocessable, "unit_differs")
+}
+
+// A return whose answer was lost is looked for, and not made again while the first call may still run. One that people cancelled
+// in between was made for all that.
+func TestAReturnIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	line := erp.moves[0].LineID
+	erp.lose = errLost
+	done, err := b.Act(t.Context(), portal, "r1", erp.giveBack(pieces(line, "1")))
+	require.NoError(t, err)
+	require.NotNil(t, done.Order, "it was found")
+	require.Len(t, erp.back, 1)
+	history, err := b.History(t.Context(), portal, erp.of, order.HistoryFilter{Limit: 100})
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(history, func(e order.HistoryEntry) bool { return e.Code == order.HistoryReason && e.Detail == "does not fit" }))
+
+	for _, people := range []func(){
+		func() {
+			erp.back = append(erp.back, returnMove{erp.moves[0].ID, decimal.NewFromInt(1), order.DocumentCancelled})
+		}, // theirs, and cancelled
+		func() {},
+	} {
+		made := len(erp.back)
+		key := "r-late-" + string(rune('a'+made))
+		erp.never = errLost
+		done, err = b.Act(t.Context(), portal, key, erp.giveBack(pieces(line, "1")))
+		require.NoError(t, err)
+		require.Nil(t, done.Order)
+		for range 3 {
+			b.later(time.Minute)
+			_, err = b.ResolveDue(t.Context())
+			require.NoError(t, err)
+			require.Len(t, erp.back, made, "the first call may still run")
+		}
+		people()
+		b.later(5 * time.Minute)
+		_, err = b.ResolveDue(t.Context())
+		require.NoError(t, err)
+		require.Len(t, erp.back, made+1)
+		require.Equal(t, order.Performed, b.intent(t, key).State)
+	}
+}
+
+func TestReturningBesidePeople(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		theirs string
+		code   string // empty: it is done
+		made   int
+	}{
+		"the same goods":                         {theirs: "1", made: 1},
+		"so much that ours do not come back too": {theirs: "0.5", made: 1, code: "returned_otherwise"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, erp := setupSent(t)
+			erp.moves[0].Quantity, erp.moves[0].Done = decimal.NewFromInt(1), decimal.NewFromInt(1)
+			erp.never = errLost
+			erp.first = func() {
+				erp.back = append(erp.back, returnMove{erp.moves[0].ID, decimal.RequireFromString(test.theirs), order.Ready})
+			}
+			_, err := b.Act(t.Context(), portal, "r1", erp.giveBack(pieces(erp.moves[0].LineID, "1")))
+			if test.code != "" {
+				requireKind(t, err, order.Conflict, test.code)
+			} else {
+				require.NoError(t, err)
+			}
+			require.Len(t, erp.back, test.made)
+		})
+	}
+}
+
+func TestReceiving(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	line := erp.moves[0].LineID
+	_, err := b.Act(t.Context(), portal, "r1", erp.giveBack(pieces(line, "1")))
+	require.NoError(t, err)
+	for key, id := range map[string]int64{"none": 91, "no return": 70} {
+		_, err = b.Act(t.Context(), portal, key, erp.receive(id))
+		requireKind(t, err, order.NotFound, "return_not_found")
+	}
+	erp.lose = errLost
+	done, err := b.Act(t.Context(), portal, "v1", erp.receive(90))
+	require.NoError(t, err)
+	require.NotNil(t, done.Order, "it was found")
+	require.Equal(t, order.DocumentDelivered, erp.back[0].state)
+	_, err = b.Act(t.Context(), portal, "v2", erp.receive(90))
+	require.NoError(t, err, "it was received already")
+
+	erp.back = append(erp.back, returnMove{erp.moves[0].ID, decimal.NewFromInt(1), order.DocumentCancelled})
+	_, err = b.Act(t.Context(), portal, "v3", erp.receive(91))
+	requireKind(t, err, order.Conflict, "return_cancelled")
+	erp.back[1].state = order.Ready
+	erp.never, erp.first = errLost, func() { erp.back[1].state = order.DocumentCancelled }
+	_, err = b.Act(t.Context(), portal, "v4", erp.receive(91))
+	requireKind(t, err, order.Conflict, "return_cancelled")
+}
+
+func TestRefundThatCannotBe(t *testing.T) {
+	t.Parallel()
+	b, erp := setupDocuments(t)
+	line := erp.moves[0].LineID
+	_, err := b.Act(t.Context(), portal, "n0", erp.refund(pieces(line, "1")))
+	requireKind(t, err, order.Conflict, "nothing_to_refund")
+	_, err = b.Act(t.Context(), portal, "i1", order.Action{Kind: order.Bill, OrderID: erp.of})
+	require.NoError(t, err)
+	_, err = b.Act(t.Context(), portal, "n1", erp.refund())
+	e := requireKind(t, err, order.Conflict, "nothing_to_refund")
+	require.Contains(t, e.Message, "Name the lines")
+	for key, test := range map[string]struct {
+		lines       []order.ActionLine
+		code, field string
+	}{
+		"unknown": {[]order.ActionLine{pieces(line, "1"), pieces(1, "1")}, "unknown_line", "lines[1].erp_line_id"},
+		"more":    {[]order.ActionLine{pieces(line, "99")}, "more_than_invoiced", "lines[0].quantity"},
+		"finer":   {[]order.ActionLine{pieces(line, "0.001")}, "invalid_request", "lines[0].quantity"},
+	} {
+		_, err := b.Act(t.Context(), portal, key, erp.refund(test.lines...))
+		e := requireKind(t, err, order.Unprocessable, test.code)
+		require.Equal(t, test.field, e.Violations[0].Field)
+	}
+	require.Empty(t, erp.notes)
+
+	// What stands on credit notes is not credited again: also on drafts, and on those that do not name the invoice.
+	all := erp.moves[0].Quantity
+	erp.notes = []creditNote{
+		{600, "", order.PlannedCredit{InvoiceID: 80, Lines: []order.PlannedLine{{LineID: line, Quantity: decimal.RequireFromString("0.5")}}}, order.Open},
+		{601, "", order.PlannedCredit{Lines: []order.PlannedLine{{LineID: line, Quantity: all.Sub(decimal.NewFromInt(1))}}}, order.Posted},
+	}
+	_, err = b.Act(t.Context(), portal, "n2", erp.refund(pieces(line, "0.6")))
+	requireKind(t, err, order.Unprocessable, "more_than_invoiced")
+	_, err = b.Act(t.Context(), portal, "n3", erp.refund(pieces(line, "0.5")))
+	require.NoError(t, err)
+	erp.moves[0].Alike, erp.notes = false, nil
+	_, err = b.Act(t.Context(), portal, "n4", erp.refund(pieces(line, "0.5")))
+	requireKind(t, err, order.Unprocessable, "unit_differs")
+}
+
+// Without lines what came back is credited, once.
+func TestRefundOfWhatCameBack(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	line := erp.moves[0].LineID
+	_, err := b.Act(t.Context(), portal, "r1", erp.giveBack(pieces(line, "1")))
+	require.NoError(t, err)
+	_, err = b.Act(t.Context(), portal, "n1", erp.refund())
+	requireKind(t, err, order.Conflict, "nothing_to_refund")
+	_, err = b.Act(t.Context(), portal, "v1", erp.receive(90))
+	require.NoError(t, err)
+	_, err = b.Act(t.Context(), portal, "n2", erp.refund())
+	require.NoError(t, err)
+	require.Len(t, erp.notes, 1)
+	require.Equal(t, int64(80), erp.notes[0].of.InvoiceID)
+	require.Len(t, erp.notes[0].of.Lines, 1)
+	require.Equal(t, line, erp.notes[0].of.Lines[0].LineID)
+	require.Equal(t, "1", erp.notes[0].of.Lines[0].Quantity.String())
+	require.Regexp(t, `^does not fit \(og-[0-9a-f]{16}\)$`, erp.notes[0].memo)
+	_, err = b.Act(t.Context(), portal, "n3", erp.refund())
+	requireKind(t, err, order.Conflict, "nothing_to_refund")
+}
+
+// A credit note whose answer was lost is looked for, and not made again while the first call may still run.
+func TestARefundIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	line := erp.moves[0].LineID
+	erp.lose = errLost
+	done, err := b.Act(t.Context(), portal, "n1", erp.refund(pieces(line, "0.1")))
+	require.NoError(t, err)
+	require.NotNil(t, done.Order, "it was found")
+	require.Len(t, erp.notes, 1)
+
+	erp.never = errLost
+	done, err = b.Act(t.Context(), portal, "n2", erp.refund(pieces(line, "0.1")))
+	require.NoError(t, err)
+	require.Nil(t, done.Order)
+	for range 3 {
+		b.later(time.Minute)
+		_, err = b.ResolveDue(t.Context())
+		require.NoError(t, err)
+		require.Len(t, erp.notes, 1, "the first call may still run")
+	}
+	b.later(5 * time.Minute)
+	_, err = b.ResolveDue(t.Context())
+	require.NoError(t, err)
+	require.Len(t, erp.notes, 2)
+	require.NotEqual(t, erp.notes[0].memo, erp.notes[1].memo)
+	require.Equal(t, order.Performed, b.intent(t, "n2").State)
+
+	erp.never = errLost // and people cancel what the first call made after all
+	_, err = b.Act(t.Context(), portal, "n3", erp.refund(pieces(line, "0.1")))
+	require.NoError(t, err)
+	erp.notes = append(erp.notes, creditNote{700, b.intent(t, "n3").Plan.Action.Refund.Memo, order.PlannedCredit{InvoiceID: 80}, order.DocumentCancelled})
+	b.later(6 * time.Minute)
+	_, err = b.ResolveDue(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, order.Rejected, b.intent(t, "n3").State)
+	require.Len(t, erp.notes, 3)
+}
+
+// What the ERP says against a credit note, of a period that is closed for example, is what the caller reads.
+func TestARefundThatTheERPRefuses(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	erp.never = &odoo.Error{Outcome: odoo.Rejected, Reason: odoo.BusinessRule, Row: -1, Message: "The period is locked."}
+	action := erp.refund(pieces(erp.moves[0].LineID, "1"))
+	action.Date = "2019-06-01"
+	_, err := b.Act(t.Context(), portal, "n1", action)
+	e := requireKind(t, err, order.Conflict, "action_refused")
+	require.Contains(t, e.Message, "The period is locked.")
+	require.Empty(t, erp.notes)
+}
+
+// Of two invoices the older one is credited first.
+func TestRefundOverTwoInvoices(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	all, line := erp.moves[0].Quantity, erp.moves[0].LineID
+	erp.invoices = append(erp.invoices, erp.invoices[0])
+	erp.invoices[1].ID = 81
+	_, err := b.Act(t.Context(), portal, "n1", erp.refund(pieces(line, all.Add(decimal.NewFromInt(1)).String())))
+	require.NoError(t, err)
+	require.Len(t, erp.notes, 2)
+	require.Equal(t, int64(80), erp.notes[0].of.InvoiceID)
+	require.True(t, all.Equal(erp.notes[0].of.Lines[0].Quantity))
+	require.Equal(t, int64(81), erp.notes[1].of.InvoiceID)
+	require.Equal(t, "1", erp.notes[1].of.Lines[0].Quantity.String())
+}
+
+// A credit note is paid out like an invoice is paid.
+func TestACreditNoteIsPaidOut(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	erp.invoices[0].CreditNote = true
+	_, err := b.Act(t.Context(), portal, "p1", erp.pay(30))
+	require.NoError(t, err)
+	require.Len(t, erp.memos, 1)
+	_, err = b.Act(t.Context(), portal, "p2", erp.pay(71))
+	requireKind(t, err, order.Unprocessable, "more_than_due")
+}
+
+func TestFulfilmentOfLots(t *testing.T) {
+	t.Parallel()
+	b, erp := setupDocuments(t)
+	m := &erp.moves[0]
+	m.Tracked, m.OwnUnit = true, true
+	one := decimal.NewFromInt(1)
+	erp.lots = []order.Lot{{ID: 5, Name: "A", Free: decimal.Zero}, {ID: 6, Name: "A", Free: one}, {ID: 7, Name: "B", Free: one}}
+	with := func(quantity string, lots ...order.ActionLot) order.Action {
+		l := pieces(m.LineID, quantity)
+		l.Lots = lots
+		return erp.fulfil(l)
+	}
+	lot := func(name, quantity string) order.ActionLot {
+		return order.ActionLot{Lot: name, Quantity: decimal.RequireFromString(quantity)}
+	}
+	for key, test := range map[string]struct {
+		action      order.Action
+		code, field string
+	}{
+		"without":   {with("1"), "lots_required", "lines[0].lots"},
+		"unknown":   {with("2", lot("A", "1"), lot("C", "1")), "unknown_lot", "lines[0].lots[1].lot"},
+		"more":      {with("2", lot("A", "2")), "lot_unavailable", "lines[0].lots[0].quantity"},
+		"finer":     {with("1", lot("A", "0.999"), lot("B", "0.001")), "invalid_request", "lines[0].lots[0].quantity"},
+		"other sum": {with("2", lot("A", "1")), "invalid_request", "lines[0].lots"},
+	} {
+		_, err := b.Act(t.Context(), portal, key, test.action)
+		e := requireKind(t, err, order.Unprocessable, test.code)
+		require.Equal(t, test.field, e.Violations[0].Field, key)
+	}
+	_, err := b.Act(t.Context(), portal, "f0", erp.fulfil())
+	requireKind(t, err, order.Unprocessable, "lots_required")
+	m.OwnUnit = false
+	_, err = b.Act(t.Context(), portal, "f1", with("1", lot("A", "1")))
+	requireKind(t, err, order.Unprocessable, "unit_differs")
+	m.OwnUnit, m.Tracked = true, false
+	_, err = b.Act(t.Context(), portal, "not tracked", with("1", lot("A", "1")))
+	requireKind(t, err, order.Unprocessable, "invalid_request")
+	m.Tracked = true
+
+	planned := []order.MovedLot{{LotID: 6, Quantity: one}, {LotID: 7, Quantity: one}}
+	erp.moved = map[int64][]order.MovedLot{m.ID: {{LotID: 6, Quantity: one}, {LotID: 5, Quantity: one}}}
+	_, err = b.Act(t.Context(), portal, "f2", with("2", lot("A", "1"), lot("B", "1")))
+	requireKind(t, err, order.Conflict, "fulfilled_otherwise")
+	require.Equal(t, planned, b.intent(t, "f2").Plan.Action.Deliveries[0].Moves[0].Lots)
+}
+
+// Which pieces come back is what the ERP proposes, or all that went out; else a person must look.
+func TestReceivingLots(t *testing.T) {
+	t.Parallel()
+	one, went := decimal.NewFromInt(1), int64(700)
+	for name, test := range map[string]struct {
+		moved   map[int64][]order.MovedLot
+		other   bool // the move counts in another unit than its lots
+		refused bool
+		lots    []order.MovedLot
+	}{
+		"proposed":        {moved: map[int64][]order.MovedLot{900: {{LotID: 5, Quantity: one}}}},
+		"all that went":   {moved: map[int64][]order.MovedLot{900: {{Quantity: one}}, went: {{LotID: 6, Quantity: one}}}, lots: []order.MovedLot{{LotID: 6, Quantity: one}}},
+		"one of two":      {moved: map[int64][]order.MovedLot{went: {{LotID: 6, Quantity: one}, {LotID: 7, Quantity: one}}}, refused: true},
+		"in another unit": {moved: map[int64][]order.MovedLot{went: {{LotID: 6, Quantity: one}}}, other: true, refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, erp := setupSent(t)
+			_, err := b.Act(t.Context(), portal, "r1", erp.giveBack(pieces(erp.moves[0].LineID, "1")))
+			require.NoError(t, err)
+			erp.moves[0].Tracked, erp.moves[0].OwnUnit, erp.moved = true, !test.other, test.moved
+			_, err = b.Act(t.Context(), portal, "v1", erp.receive(90))
+			if test.refused {
+				requireKind(t, err, order.Unprocessable, "lots_required")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, test.lots, b.intent(t, "v1").Plan.Action.Deliveries[0].Moves[0].Lots)
+		})
+	}
+}
