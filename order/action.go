@@ -25,10 +25,11 @@ const (
 	Fulfil  ActionKind = "fulfil"
 	Bill    ActionKind = "invoice"
 	Pay     ActionKind = "pay"
+	Amend   ActionKind = "change" // its lines, addresses, reference or note
 )
 
 // ActionKinds are all of them.
-var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay}
+var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay, Amend}
 
 // Action is the wish to do something with one order, as a caller states it. Its JSON form is what an intent keeps.
 type Action struct {
@@ -43,6 +44,12 @@ type Action struct {
 	Amount    *decimal.Decimal `json:"amount,omitempty"`     // of a payment, in the invoice's currency
 	Date      string           `json:"date,omitempty"`       // of a payment, "2026-03-14"; empty: the day on which it is registered
 	Reference string           `json:"reference,omitempty"`  // of a payment, for people
+
+	Change     *Change  `json:"change,omitempty"`
+	IfVersion  []string `json:"if_version,omitempty"`  // of a change: the versions of the order of which one must stand; none: any
+	ByCustomer bool     `json:"by_customer,omitempty"` // a change that a key of role customer asked for
+
+	Bulk string `json:"bulk,omitempty"` // the fingerprint of the bulk action that it is a part of
 }
 
 // ActionLine is a quantity of one line of an order.
@@ -56,6 +63,7 @@ type ActionPlan struct {
 	Deliveries    []PlannedDelivery `json:"deliveries,omitempty"`     // of a fulfilment
 	KnownInvoices []int64           `json:"known_invoices,omitempty"` // that an order had before it was invoiced
 	Payment       *PlannedPayment   `json:"payment,omitempty"`
+	Change        *PlannedChange    `json:"change,omitempty"`
 }
 
 // PlannedPayment is a payment of one invoice.
@@ -103,6 +111,9 @@ func (a *Action) Validate() *Error {
 	v.text("reason", a.Reason, MaxDetail, manyLines)
 	v.text("tracking_number", a.Tracking, maxTracking, oneLine)
 	v.text("reference", a.Reference, maxMemo, oneLine)
+	if a.Change != nil {
+		a.Change.validate(&v)
+	}
 	if a.Amount != nil && (!a.Amount.IsPositive() || a.Amount.GreaterThan(MaxPrice)) {
 		v.add("amount", "must be greater than 0 and at most %s", MaxPrice)
 	}
@@ -139,6 +150,7 @@ func (a *Action) Fingerprint() string {
 		amount := shortest(*a.Amount)
 		meant.Amount = &amount
 	}
+	meant.Change = a.Change.normalized()
 	slices.SortStableFunc(meant.Lines, func(x, y ActionLine) int { return cmp.Compare(x.LineID, y.LineID) })
 	canonical, err := json.Marshal(meant)
 	if err != nil {
@@ -167,6 +179,7 @@ var transitions = map[ActionKind]transition{
 	Fulfil:  {from: []Status{Confirmed, Picking, Packed, Shipped}},
 	Bill:    {from: afterConfirming},
 	Pay:     {from: afterConfirming},
+	Amend:   {from: Statuses}, // what of it may be changed is another table
 }
 
 // StoppedByBlocks reports whether an open blocking entry of the order's history stands in the action's way.
