@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -1099,6 +1100,18 @@ type Order struct {
 // order of nothing but services.
 type OrderFulfilment string
 
+// OrderInvoices defines model for OrderInvoices.
+type OrderInvoices struct {
+	// OrderID An id of the ERP.
+	//
+	// Example: 4711
+	OrderID  ERPID     `json:"order_id"`
+	Invoices []Invoice `json:"invoices"`
+
+	// Sync How what is said of one order relates to the ERP.
+	Sync OrderSync `json:"sync"`
+}
+
 // OrderLine defines model for OrderLine.
 type OrderLine struct {
 	// ERPLineID An id of the ERP.
@@ -1903,12 +1916,18 @@ type ServerInterface interface {
 	// HoldOrder Put an order on hold
 	// (POST /v1/orders/{id}/hold)
 	HoldOrder(c *gin.Context, id OrderID, params HoldOrderParams)
+	// ListOrderInvoices List an order's invoices and credit notes
+	// (GET /v1/orders/{id}/invoices)
+	ListOrderInvoices(c *gin.Context, id OrderID)
 	// InvoiceOrder Invoice an order
 	// (POST /v1/orders/{id}/invoices)
 	InvoiceOrder(c *gin.Context, id OrderID, params InvoiceOrderParams)
 	// PayInvoice Register a payment
 	// (POST /v1/orders/{id}/invoices/{invoice_id}/payments)
 	PayInvoice(c *gin.Context, id OrderID, invoiceID InvoiceID, params PayInvoiceParams)
+	// GetInvoicePDF Get an invoice as PDF
+	// (GET /v1/orders/{id}/invoices/{invoice_id}/pdf)
+	GetInvoicePDF(c *gin.Context, id OrderID, invoiceID InvoiceID)
 	// GetOrderStatus Get what an order's history comes to
 	// (GET /v1/orders/{id}/status)
 	GetOrderStatus(c *gin.Context, id OrderID)
@@ -2933,6 +2952,31 @@ func (siw *ServerInterfaceWrapper) HoldOrder(c *gin.Context) {
 	siw.Handler.HoldOrder(c, id, params)
 }
 
+// ListOrderInvoices operation middleware
+func (siw *ServerInterfaceWrapper) ListOrderInvoices(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListOrderInvoices(c, id)
+}
+
 // InvoiceOrder operation middleware
 func (siw *ServerInterfaceWrapper) InvoiceOrder(c *gin.Context) {
 
@@ -3044,6 +3088,40 @@ func (siw *ServerInterfaceWrapper) PayInvoice(c *gin.Context) {
 	}
 
 	siw.Handler.PayInvoice(c, id, invoiceID, params)
+}
+
+// GetInvoicePDF operation middleware
+func (siw *ServerInterfaceWrapper) GetInvoicePDF(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "invoice_id" -------------
+	var invoiceID InvoiceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invoice_id", c.Param("invoice_id"), &invoiceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter invoice_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetInvoicePDF(c, id, invoiceID)
 }
 
 // GetOrderStatus operation middleware
@@ -3180,7 +3258,9 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/orders/:id/confirm", wrapper.ConfirmOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/cancel", wrapper.CancelOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/fulfilments", wrapper.FulfilOrder)
+	router.GET(options.BaseURL+"/v1/orders/:id/invoices", wrapper.ListOrderInvoices)
 	router.POST(options.BaseURL+"/v1/orders/:id/invoices", wrapper.InvoiceOrder)
+	router.GET(options.BaseURL+"/v1/orders/:id/invoices/:invoice_id/pdf", wrapper.GetInvoicePDF)
 	router.POST(options.BaseURL+"/v1/orders/:id/invoices/:invoice_id/payments", wrapper.PayInvoice)
 	router.GET(options.BaseURL+"/v1/intents", wrapper.ListIntents)
 	router.DELETE(options.BaseURL+"/v1/intents/:key", wrapper.CancelIntent)
@@ -7250,6 +7330,159 @@ func (response HoldOrder503ApplicationProblemPlusJSONResponse) VisitHoldOrderRes
 	return err
 }
 
+type ListOrderInvoicesRequestObject struct {
+	ID OrderID `json:"id"`
+}
+
+type ListOrderInvoicesResponseObject interface {
+	VisitListOrderInvoicesResponse(w http.ResponseWriter) error
+}
+
+type ListOrderInvoices200JSONResponse OrderInvoices
+
+func (response ListOrderInvoices200JSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices400ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices401ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices403ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices404ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices422ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices429ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices500ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices503ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InvoiceOrderRequestObject struct {
 	ID     OrderID `json:"id"`
 	Params InvoiceOrderParams
@@ -7704,6 +7937,204 @@ type PayInvoice503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PayInvoice503ApplicationProblemPlusJSONResponse) VisitPayInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDFRequestObject struct {
+	ID        OrderID   `json:"id"`
+	InvoiceID InvoiceID `json:"invoice_id"`
+}
+
+type GetInvoicePDFResponseObject interface {
+	VisitGetInvoicePDFResponse(w http.ResponseWriter) error
+}
+
+type GetInvoicePDF200ResponseHeaders struct {
+	ContentDisposition string
+}
+
+type GetInvoicePDF200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetInvoicePDF200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetInvoicePDF200ApplicationPdfResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetInvoicePDF400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF400ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF401ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF403ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF404ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF409ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF422ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF429ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF500ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF501ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF503ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8459,12 +8890,18 @@ type StrictServerInterface interface {
 	// HoldOrder Put an order on hold
 	// (POST /v1/orders/{id}/hold)
 	HoldOrder(ctx context.Context, request HoldOrderRequestObject) (HoldOrderResponseObject, error)
+	// ListOrderInvoices List an order's invoices and credit notes
+	// (GET /v1/orders/{id}/invoices)
+	ListOrderInvoices(ctx context.Context, request ListOrderInvoicesRequestObject) (ListOrderInvoicesResponseObject, error)
 	// InvoiceOrder Invoice an order
 	// (POST /v1/orders/{id}/invoices)
 	InvoiceOrder(ctx context.Context, request InvoiceOrderRequestObject) (InvoiceOrderResponseObject, error)
 	// PayInvoice Register a payment
 	// (POST /v1/orders/{id}/invoices/{invoice_id}/payments)
 	PayInvoice(ctx context.Context, request PayInvoiceRequestObject) (PayInvoiceResponseObject, error)
+	// GetInvoicePDF Get an invoice as PDF
+	// (GET /v1/orders/{id}/invoices/{invoice_id}/pdf)
+	GetInvoicePDF(ctx context.Context, request GetInvoicePDFRequestObject) (GetInvoicePDFResponseObject, error)
 	// GetOrderStatus Get what an order's history comes to
 	// (GET /v1/orders/{id}/status)
 	GetOrderStatus(ctx context.Context, request GetOrderStatusRequestObject) (GetOrderStatusResponseObject, error)
@@ -9237,6 +9674,32 @@ func (sh *strictHandler) HoldOrder(ctx *gin.Context, id OrderID, params HoldOrde
 	}
 }
 
+// ListOrderInvoices operation middleware
+func (sh *strictHandler) ListOrderInvoices(ctx *gin.Context, id OrderID) {
+	var request ListOrderInvoicesRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOrderInvoices(ctx, request.(ListOrderInvoicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOrderInvoices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListOrderInvoicesResponseObject); ok {
+		if err := validResponse.VisitListOrderInvoicesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // InvoiceOrder operation middleware
 func (sh *strictHandler) InvoiceOrder(ctx *gin.Context, id OrderID, params InvoiceOrderParams) {
 	var request InvoiceOrderRequestObject
@@ -9303,6 +9766,33 @@ func (sh *strictHandler) PayInvoice(ctx *gin.Context, id OrderID, invoiceID Invo
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PayInvoiceResponseObject); ok {
 		if err := validResponse.VisitPayInvoiceResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetInvoicePDF operation middleware
+func (sh *strictHandler) GetInvoicePDF(ctx *gin.Context, id OrderID, invoiceID InvoiceID) {
+	var request GetInvoicePDFRequestObject
+
+	request.ID = id
+	request.InvoiceID = invoiceID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetInvoicePDF(ctx, request.(GetInvoicePDFRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetInvoicePDF")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetInvoicePDFResponseObject); ok {
+		if err := validResponse.VisitGetInvoicePDFResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -60,6 +60,8 @@ func operations(generated ServerInterfaceWrapper, metrics, openAPI, docs gin.Han
 		{method: http.MethodPost, path: "/v1/orders/{id}/fulfilments", roles: staff, handler: generated.FulfilOrder},
 		{method: http.MethodPost, path: "/v1/orders/{id}/invoices", roles: staff, handler: generated.InvoiceOrder},
 		{method: http.MethodPost, path: "/v1/orders/{id}/invoices/{invoice_id}/payments", roles: staff, handler: generated.PayInvoice},
+		{method: http.MethodGet, path: "/v1/orders/{id}/invoices", roles: readers, handler: generated.ListOrderInvoices},
+		{method: http.MethodGet, path: "/v1/orders/{id}/invoices/{invoice_id}/pdf", roles: all, handler: generated.GetInvoicePDF},
 		{method: http.MethodPatch, path: "/v1/orders/{id}", roles: all, handler: generated.ChangeOrder},
 		{method: http.MethodGet, path: "/v1/intents", roles: all, handler: generated.ListIntents},
 		{method: http.MethodGet, path: "/v1/intents/{key}", roles: all, handler: generated.GetIntent},

@@ -51,6 +51,9 @@ type ERP interface {
 	// Paid reports whether there is, or was, a payment with a memo.
 	Paid(ctx context.Context, memo string) (bool, error)
 
+	// InvoicePDF returns an invoice as the ERP prints it; prints is false where it cannot print.
+	InvoicePDF(ctx context.Context, id int64) (pdf []byte, prints bool, err error)
+
 	// Orders reads orders with their lines, by rising id; ids that do not exist or are not visible are left out.
 	Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error)
 	// ExistingOrders returns those of the ids that orders have, by rising id.
