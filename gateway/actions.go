@@ -191,7 +191,9 @@ func (a *api) act(ctx context.Context, key string, action order.Action) (*Action
 		return nil, nil, err
 	case outcome.Order != nil:
 		return &ActionDoneJSONResponse{
-			Body: renderOrder(*outcome.Order), Headers: ActionDoneResponseHeaders{IdempotencyReplayed: orNull(outcome.Replayed)},
+			Body: renderOrder(*outcome.Order), Headers: ActionDoneResponseHeaders{
+				ETag: etag(outcome.Order.Version), IdempotencyReplayed: orNull(outcome.Replayed),
+			},
 		}, nil, nil
 	}
 	return nil, &ActionAcceptedJSONResponse{

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -469,7 +470,7 @@ func (e ListOrdersParamsBlocked) Valid() bool {
 	}
 }
 
-// Address Where the order is to be delivered, if not to the customer's own address.
+// Address Where the order is to be delivered or its invoice sent, if not to the customer's own address.
 type Address struct {
 	City string `json:"city"`
 
@@ -523,6 +524,51 @@ type AuditList struct {
 
 	// NextCursor Null on the last page.
 	NextCursor *string `json:"next_cursor"`
+}
+
+// ChangeLine `erp_line_id` names a line of the order that is to be changed or removed; `sku` is of a new one, which needs a quantity.
+type ChangeLine struct {
+	// ERPLineID An id of the ERP.
+	//
+	// Example: 4711
+	ERPLineID *ERPID  `json:"erp_line_id,omitempty"`
+	SKU       *string `json:"sku,omitempty"`
+
+	// Quantity A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Quantity *Decimal `json:"quantity,omitempty"`
+
+	// UnitPrice A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	UnitPrice *Decimal `json:"unit_price,omitempty"`
+
+	// Discount A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Discount *Decimal `json:"discount,omitempty"`
+
+	// Remove The line is to go.
+	Remove *bool `json:"remove,omitempty"`
+}
+
+// ChangeRequest defines model for ChangeRequest.
+type ChangeRequest struct {
+	// Reference The customer's own reference.
+	Reference *string `json:"reference,omitempty"`
+
+	// Note Plain text, of one line or more.
+	Note *string `json:"note,omitempty"`
+
+	// ShippingAddress Where the order is to be delivered or its invoice sent, if not to the customer's own address.
+	ShippingAddress *Address `json:"shipping_address,omitempty"`
+
+	// BillingAddress Where the order is to be delivered or its invoice sent, if not to the customer's own address.
+	BillingAddress *Address `json:"billing_address,omitempty"`
+
+	// Lines The lines that are changed, removed or new. The others stay.
+	Lines *[]ChangeLine `json:"lines,omitempty"`
 }
 
 // ChangedLine defines model for ChangedLine.
@@ -1068,6 +1114,18 @@ type Order struct {
 // order of nothing but services.
 type OrderFulfilment string
 
+// OrderInvoices defines model for OrderInvoices.
+type OrderInvoices struct {
+	// OrderID An id of the ERP.
+	//
+	// Example: 4711
+	OrderID  ERPID     `json:"order_id"`
+	Invoices []Invoice `json:"invoices"`
+
+	// Sync How what is said of one order relates to the ERP.
+	Sync OrderSync `json:"sync"`
+}
+
 // OrderLine defines model for OrderLine.
 type OrderLine struct {
 	// ERPLineID An id of the ERP.
@@ -1167,7 +1225,7 @@ type OrderRequest struct {
 	// Reference The customer's own reference, such as the number of a purchase order.
 	Reference *string `json:"reference,omitempty"`
 
-	// ShippingAddress Where the order is to be delivered, if not to the customer's own address.
+	// ShippingAddress Where the order is to be delivered or its invoice sent, if not to the customer's own address.
 	ShippingAddress *Address `json:"shipping_address,omitempty"`
 }
 
@@ -1488,6 +1546,9 @@ type EntryKey = string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // IntentKey defines model for IntentKey.
 type IntentKey = string
 
@@ -1544,6 +1605,14 @@ type Malformed = Problem
 // NotFound What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
 // do not apply are left out.
 type NotFound = Problem
+
+// PreconditionFailed What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
+// do not apply are left out.
+type PreconditionFailed = Problem
+
+// PreconditionRequired What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
+// do not apply are left out.
+type PreconditionRequired = Problem
 
 // RateLimited What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
 // do not apply are left out.
@@ -1718,6 +1787,16 @@ type PlaceOrderParams struct {
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
+// ChangeOrderParams defines parameters for ChangeOrder.
+type ChangeOrderParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+
+	// IfMatch The `ETag` of the order as it was seen, or several of them. `*` stands for any. Without it, `428` `precondition_required`.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ApproveOrderParams defines parameters for ApproveOrder.
 type ApproveOrderParams struct {
 	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
@@ -1822,6 +1901,9 @@ type CreateCustomerJSONRequestBody = NewCustomer
 // PlaceOrderJSONRequestBody defines body for PlaceOrder for application/json ContentType.
 type PlaceOrderJSONRequestBody = OrderRequest
 
+// ChangeOrderJSONRequestBody defines body for ChangeOrder for application/json ContentType.
+type ChangeOrderJSONRequestBody = ChangeRequest
+
 // CancelOrderJSONRequestBody defines body for CancelOrder for application/json ContentType.
 type CancelOrderJSONRequestBody = Reason
 
@@ -1890,6 +1972,9 @@ type ServerInterface interface {
 	// GetOrder Get an order
 	// (GET /v1/orders/{id})
 	GetOrder(c *gin.Context, id OrderID)
+	// ChangeOrder Change an order
+	// (PATCH /v1/orders/{id})
+	ChangeOrder(c *gin.Context, id OrderID, params ChangeOrderParams)
 	// ApproveOrder Release an order and confirm it
 	// (POST /v1/orders/{id}/approve)
 	ApproveOrder(c *gin.Context, id OrderID, params ApproveOrderParams)
@@ -1911,12 +1996,18 @@ type ServerInterface interface {
 	// HoldOrder Put an order on hold
 	// (POST /v1/orders/{id}/hold)
 	HoldOrder(c *gin.Context, id OrderID, params HoldOrderParams)
+	// ListOrderInvoices List an order's invoices and credit notes
+	// (GET /v1/orders/{id}/invoices)
+	ListOrderInvoices(c *gin.Context, id OrderID)
 	// InvoiceOrder Invoice an order
 	// (POST /v1/orders/{id}/invoices)
 	InvoiceOrder(c *gin.Context, id OrderID, params InvoiceOrderParams)
 	// PayInvoice Register a payment
 	// (POST /v1/orders/{id}/invoices/{invoice_id}/payments)
 	PayInvoice(c *gin.Context, id OrderID, invoiceID InvoiceID, params PayInvoiceParams)
+	// GetInvoicePDF Get an invoice as PDF
+	// (GET /v1/orders/{id}/invoices/{invoice_id}/pdf)
+	GetInvoicePDF(c *gin.Context, id OrderID, invoiceID InvoiceID)
 	// RefundOrder Credit an order
 	// (POST /v1/orders/{id}/refunds)
 	RefundOrder(c *gin.Context, id OrderID, params RefundOrderParams)
@@ -2523,6 +2614,77 @@ func (siw *ServerInterfaceWrapper) GetOrder(c *gin.Context) {
 	siw.Handler.GetOrder(c, id)
 }
 
+// ChangeOrder operation middleware
+func (siw *ServerInterfaceWrapper) ChangeOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangeOrder(c, id, params)
+}
+
 // ApproveOrder operation middleware
 func (siw *ServerInterfaceWrapper) ApproveOrder(c *gin.Context) {
 
@@ -2879,6 +3041,31 @@ func (siw *ServerInterfaceWrapper) HoldOrder(c *gin.Context) {
 	siw.Handler.HoldOrder(c, id, params)
 }
 
+// ListOrderInvoices operation middleware
+func (siw *ServerInterfaceWrapper) ListOrderInvoices(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListOrderInvoices(c, id)
+}
+
 // InvoiceOrder operation middleware
 func (siw *ServerInterfaceWrapper) InvoiceOrder(c *gin.Context) {
 
@@ -2990,6 +3177,40 @@ func (siw *ServerInterfaceWrapper) PayInvoice(c *gin.Context) {
 	}
 
 	siw.Handler.PayInvoice(c, id, invoiceID, params)
+}
+
+// GetInvoicePDF operation middleware
+func (siw *ServerInterfaceWrapper) GetInvoicePDF(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "invoice_id" -------------
+	var invoiceID InvoiceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invoice_id", c.Param("invoice_id"), &invoiceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter invoice_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetInvoicePDF(c, id, invoiceID)
 }
 
 // RefundOrder operation middleware
@@ -3281,6 +3502,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/orders", wrapper.ListOrders)
 	router.POST(options.BaseURL+"/v1/orders", wrapper.PlaceOrder)
 	router.GET(options.BaseURL+"/v1/orders/:id", wrapper.GetOrder)
+	router.PATCH(options.BaseURL+"/v1/orders/:id", wrapper.ChangeOrder)
 	router.GET(options.BaseURL+"/v1/orders/:id/history", wrapper.GetOrderHistory)
 	router.POST(options.BaseURL+"/v1/orders/:id/history", wrapper.WriteOrderHistory)
 	router.GET(options.BaseURL+"/v1/orders/:id/status", wrapper.GetOrderStatus)
@@ -3290,7 +3512,9 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/orders/:id/confirm", wrapper.ConfirmOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/cancel", wrapper.CancelOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/fulfilments", wrapper.FulfilOrder)
+	router.GET(options.BaseURL+"/v1/orders/:id/invoices", wrapper.ListOrderInvoices)
 	router.POST(options.BaseURL+"/v1/orders/:id/invoices", wrapper.InvoiceOrder)
+	router.GET(options.BaseURL+"/v1/orders/:id/invoices/:invoice_id/pdf", wrapper.GetInvoicePDF)
 	router.POST(options.BaseURL+"/v1/orders/:id/invoices/:invoice_id/payments", wrapper.PayInvoice)
 	router.POST(options.BaseURL+"/v1/orders/:id/returns", wrapper.ReturnOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/returns/:return_id/receive", wrapper.ReceiveReturn)
@@ -3321,6 +3545,7 @@ type ActionAcceptedJSONResponse struct {
 }
 
 type ActionDoneResponseHeaders struct {
+	ETag                *string
 	IdempotencyReplayed *bool
 }
 type ActionDoneJSONResponse struct {
@@ -3340,6 +3565,17 @@ type InternalApplicationProblemPlusJSONResponse Problem
 type MalformedApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type PreconditionFailedResponseHeaders struct {
+	ETag *string
+}
+type PreconditionFailedApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers PreconditionFailedResponseHeaders
+}
+
+type PreconditionRequiredApplicationProblemPlusJSONResponse Problem
 
 type RateLimitedResponseHeaders struct {
 	RetryAfter int
@@ -5414,15 +5650,25 @@ type GetOrderResponseObject interface {
 	VisitGetOrderResponse(w http.ResponseWriter) error
 }
 
-type GetOrder200JSONResponse OrderWithSync
+type GetOrder200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetOrder200JSONResponse struct {
+	Body    OrderWithSync
+	Headers GetOrder200ResponseHeaders
+}
 
 func (response GetOrder200JSONResponse) VisitGetOrderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5559,6 +5805,282 @@ func (response GetOrder503ApplicationProblemPlusJSONResponse) VisitGetOrderRespo
 	return err
 }
 
+type ChangeOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params ChangeOrderParams
+	Body   *ChangeOrderJSONRequestBody
+}
+
+type ChangeOrderResponseObject interface {
+	VisitChangeOrderResponse(w http.ResponseWriter) error
+}
+
+type ChangeOrder200JSONResponse struct{ ActionDoneJSONResponse }
+
+func (response ChangeOrder200JSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response ChangeOrder202JSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder400ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder401ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder403ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder404ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder408ApplicationProblemPlusJSONResponse struct {
+	BodyTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder408ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder409ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder412ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder413ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder415ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder422ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder428ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder429ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder500ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeOrder503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeOrder503ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ApproveOrderRequestObject struct {
 	ID     OrderID `json:"id"`
 	Params ApproveOrderParams
@@ -5577,6 +6099,9 @@ func (response ApproveOrder200JSONResponse) VisitApproveOrderResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -5767,6 +6292,9 @@ func (response CancelOrder200JSONResponse) VisitCancelOrderResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -6004,6 +6532,9 @@ func (response ConfirmOrder200JSONResponse) VisitConfirmOrderResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -6194,6 +6725,9 @@ func (response FulfilOrder200JSONResponse) VisitFulfilOrderResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -6831,6 +7365,9 @@ func (response HoldOrder200JSONResponse) VisitHoldOrderResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -7050,6 +7587,159 @@ func (response HoldOrder503ApplicationProblemPlusJSONResponse) VisitHoldOrderRes
 	return err
 }
 
+type ListOrderInvoicesRequestObject struct {
+	ID OrderID `json:"id"`
+}
+
+type ListOrderInvoicesResponseObject interface {
+	VisitListOrderInvoicesResponse(w http.ResponseWriter) error
+}
+
+type ListOrderInvoices200JSONResponse OrderInvoices
+
+func (response ListOrderInvoices200JSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices400ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices401ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices403ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices404ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices422ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices429ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices500ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderInvoices503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrderInvoices503ApplicationProblemPlusJSONResponse) VisitListOrderInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InvoiceOrderRequestObject struct {
 	ID     OrderID `json:"id"`
 	Params InvoiceOrderParams
@@ -7068,6 +7758,9 @@ func (response InvoiceOrder200JSONResponse) VisitInvoiceOrderResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -7275,6 +7968,9 @@ func (response PayInvoice200JSONResponse) VisitPayInvoiceResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -7510,6 +8206,204 @@ func (response PayInvoice503ApplicationProblemPlusJSONResponse) VisitPayInvoiceR
 	return err
 }
 
+type GetInvoicePDFRequestObject struct {
+	ID        OrderID   `json:"id"`
+	InvoiceID InvoiceID `json:"invoice_id"`
+}
+
+type GetInvoicePDFResponseObject interface {
+	VisitGetInvoicePDFResponse(w http.ResponseWriter) error
+}
+
+type GetInvoicePDF200ResponseHeaders struct {
+	ContentDisposition string
+}
+
+type GetInvoicePDF200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetInvoicePDF200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetInvoicePDF200ApplicationPdfResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetInvoicePDF400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF400ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF401ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF403ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF404ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF409ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF422ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF429ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF500ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF501ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicePDF503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvoicePDF503ApplicationProblemPlusJSONResponse) VisitGetInvoicePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RefundOrderRequestObject struct {
 	ID     OrderID `json:"id"`
 	Params RefundOrderParams
@@ -7529,6 +8423,9 @@ func (response RefundOrder200JSONResponse) VisitRefundOrderResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -7783,6 +8680,9 @@ func (response ReturnOrder200JSONResponse) VisitReturnOrderResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -8037,6 +8937,9 @@ func (response ReceiveReturn200JSONResponse) VisitReceiveReturnResponse(w http.R
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -8943,6 +9846,9 @@ type StrictServerInterface interface {
 	// GetOrder Get an order
 	// (GET /v1/orders/{id})
 	GetOrder(ctx context.Context, request GetOrderRequestObject) (GetOrderResponseObject, error)
+	// ChangeOrder Change an order
+	// (PATCH /v1/orders/{id})
+	ChangeOrder(ctx context.Context, request ChangeOrderRequestObject) (ChangeOrderResponseObject, error)
 	// ApproveOrder Release an order and confirm it
 	// (POST /v1/orders/{id}/approve)
 	ApproveOrder(ctx context.Context, request ApproveOrderRequestObject) (ApproveOrderResponseObject, error)
@@ -8964,12 +9870,18 @@ type StrictServerInterface interface {
 	// HoldOrder Put an order on hold
 	// (POST /v1/orders/{id}/hold)
 	HoldOrder(ctx context.Context, request HoldOrderRequestObject) (HoldOrderResponseObject, error)
+	// ListOrderInvoices List an order's invoices and credit notes
+	// (GET /v1/orders/{id}/invoices)
+	ListOrderInvoices(ctx context.Context, request ListOrderInvoicesRequestObject) (ListOrderInvoicesResponseObject, error)
 	// InvoiceOrder Invoice an order
 	// (POST /v1/orders/{id}/invoices)
 	InvoiceOrder(ctx context.Context, request InvoiceOrderRequestObject) (InvoiceOrderResponseObject, error)
 	// PayInvoice Register a payment
 	// (POST /v1/orders/{id}/invoices/{invoice_id}/payments)
 	PayInvoice(ctx context.Context, request PayInvoiceRequestObject) (PayInvoiceResponseObject, error)
+	// GetInvoicePDF Get an invoice as PDF
+	// (GET /v1/orders/{id}/invoices/{invoice_id}/pdf)
+	GetInvoicePDF(ctx context.Context, request GetInvoicePDFRequestObject) (GetInvoicePDFResponseObject, error)
 	// RefundOrder Credit an order
 	// (POST /v1/orders/{id}/refunds)
 	RefundOrder(ctx context.Context, request RefundOrderRequestObject) (RefundOrderResponseObject, error)
@@ -9445,6 +10357,51 @@ func (sh *strictHandler) GetOrder(ctx *gin.Context, id OrderID) {
 	}
 }
 
+// ChangeOrder operation middleware
+func (sh *strictHandler) ChangeOrder(ctx *gin.Context, id OrderID, params ChangeOrderParams) {
+	var request ChangeOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ChangeOrderJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeOrder(ctx, request.(ChangeOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangeOrderResponseObject); ok {
+		if err := validResponse.VisitChangeOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ApproveOrder operation middleware
 func (sh *strictHandler) ApproveOrder(ctx *gin.Context, id OrderID, params ApproveOrderParams) {
 	var request ApproveOrderRequestObject
@@ -9706,6 +10663,32 @@ func (sh *strictHandler) HoldOrder(ctx *gin.Context, id OrderID, params HoldOrde
 	}
 }
 
+// ListOrderInvoices operation middleware
+func (sh *strictHandler) ListOrderInvoices(ctx *gin.Context, id OrderID) {
+	var request ListOrderInvoicesRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOrderInvoices(ctx, request.(ListOrderInvoicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOrderInvoices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListOrderInvoicesResponseObject); ok {
+		if err := validResponse.VisitListOrderInvoicesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // InvoiceOrder operation middleware
 func (sh *strictHandler) InvoiceOrder(ctx *gin.Context, id OrderID, params InvoiceOrderParams) {
 	var request InvoiceOrderRequestObject
@@ -9772,6 +10755,33 @@ func (sh *strictHandler) PayInvoice(ctx *gin.Context, id OrderID, invoiceID Invo
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PayInvoiceResponseObject); ok {
 		if err := validResponse.VisitPayInvoiceResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetInvoicePDF operation middleware
+func (sh *strictHandler) GetInvoicePDF(ctx *gin.Context, id OrderID, invoiceID InvoiceID) {
+	var request GetInvoicePDFRequestObject
+
+	request.ID = id
+	request.InvoiceID = invoiceID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetInvoicePDF(ctx, request.(GetInvoicePDFRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetInvoicePDF")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetInvoicePDFResponseObject); ok {
+		if err := validResponse.VisitGetInvoicePDFResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

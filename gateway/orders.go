@@ -98,13 +98,13 @@ func (a *api) GetOrder(ctx context.Context, request GetOrderRequestObject) (GetO
 		return nil, err
 	}
 	o := renderOrder(found)
-	return GetOrder200JSONResponse{
+	return GetOrder200JSONResponse{Headers: GetOrder200ResponseHeaders{ETag: etag(found.Version)}, Body: OrderWithSync{
 		ID: o.ID, Number: o.Number, Status: o.Status, Customer: o.Customer, Reference: o.Reference, Source: o.Source,
 		Note: o.Note, Currency: o.Currency, AmountUntaxed: o.AmountUntaxed, AmountTax: o.AmountTax,
 		AmountTotal: o.AmountTotal, Lines: o.Lines, OrderedAt: o.OrderedAt, CreatedAt: o.CreatedAt,
 		UpdatedAt: o.UpdatedAt, DeletedAt: o.DeletedAt, Deliveries: o.Deliveries, Invoices: o.Invoices, Edits: o.Edits,
 		Fulfilment: o.Fulfilment, Payment: o.Payment, Sync: renderOrderSync(status),
-	}, nil
+	}}, nil
 }
 
 func orderURL(id int64) string { return fmt.Sprintf("/v1/orders/%d", id) }
@@ -121,12 +121,7 @@ func readOrderRequest(body *OrderRequest) (order.Request, error) {
 			ERPPartnerID: orNone(c.ERPPartnerID),
 		}
 	}
-	if a := body.ShippingAddress; a != nil {
-		request.ShippingAddress = &order.Address{
-			Name: a.Name, Street: a.Street, Street2: orNone(a.Street2), City: a.City, Zip: orNone(a.Zip),
-			State: orNone(a.State), Country: a.Country, Phone: orNone(a.Phone), Email: orNone(a.Email),
-		}
-	}
+	request.ShippingAddress = readAddress(body.ShippingAddress)
 
 	var found []order.Violation
 	number := func(field string, line int, text string) decimal.Decimal {

@@ -44,6 +44,9 @@ var kinds = map[order.Kind]struct {
 	order.RateLimited:     {http.StatusTooManyRequests, "Too many requests"},
 	order.Unavailable:     {http.StatusServiceUnavailable, "The gateway cannot do this now"},
 	order.Unsupported:     {http.StatusNotImplemented, "The ERP lacks what this takes"},
+
+	order.PreconditionFailed:   {http.StatusPreconditionFailed, "What stands is not what the request was made for"},
+	order.PreconditionRequired: {http.StatusPreconditionRequired, "The request must say what it was made for"},
 }
 
 // transportError is a failure of HTTP itself, whose status no kind of the domain stands for.
@@ -85,6 +88,9 @@ func (p *problems) write(c *gin.Context, err error) {
 	var stored *storedAnswer
 	if errors.As(err, &stored) {
 		c.Header(headerReplayed, "true")
+	}
+	if version := etag(shown.Version); version != nil {
+		c.Header("ETag", *version)
 	}
 	if shown.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(seconds(shown.RetryAfter)))

@@ -47,6 +47,9 @@ type Service interface {
 	// Act does something with an order in the ERP, once for each key of the caller's source. Placement is as for Place.
 	Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error)
 
+	// InvoicePDF returns an invoice of an order as the ERP prints it. Whoever gets it closes its content.
+	InvoicePDF(ctx context.Context, caller order.Caller, orderID, invoiceID int64) (order.File, error)
+
 	// ListAuditRuns returns a page of comparisons of the mirror with the ERP, the newest first; ListFindings what they found.
 	ListAuditRuns(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error)
 	ListFindings(ctx context.Context, caller order.Caller, f order.FindingFilter) ([]order.Finding, error)

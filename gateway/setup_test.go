@@ -227,6 +227,7 @@ type fakeService struct {
 	findings      func(ctx context.Context, caller order.Caller, f order.FindingFilter) ([]order.Finding, error)
 	report        func(ctx context.Context, caller order.Caller) (order.SyncReport, error)
 	syncNow       func(ctx context.Context, caller order.Caller, wish order.SyncWish) (int, order.SyncStatus, error)
+	pdf           func(ctx context.Context, caller order.Caller, orderID, invoiceID int64) (order.File, error)
 	act           func(context.Context, order.Caller, string, order.Action) (order.Placement, error)
 	products      func(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Product, order.SyncStatus, error)
 	list          func(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Customer, order.SyncStatus, error)
@@ -301,6 +302,10 @@ func (s *fakeService) HistoryCounts(ctx context.Context, caller order.Caller) (o
 
 func (s *fakeService) Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error) {
 	return s.act(ctx, caller, key, action)
+}
+
+func (s *fakeService) InvoicePDF(ctx context.Context, caller order.Caller, orderID, invoiceID int64) (order.File, error) {
+	return s.pdf(ctx, caller, orderID, invoiceID)
 }
 
 func (s *fakeService) Products(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Product, order.SyncStatus, error) {

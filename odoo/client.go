@@ -66,6 +66,7 @@ type Client struct {
 	tags       tagCache
 	country    countryCache
 	decimals   precisionCache
+	reports    reportCookie
 }
 
 // New makes a client. It checks the configuration and does not touch the network: the first call logs in.

@@ -29,6 +29,8 @@ var parameters = map[string][]string{
 	"check_access_rights":  {"operation", "raise_exception"},
 	"precision_get":        {"application"},
 	"context_get":          {},
+
+	"get_wkhtmltopdf_state": {},
 }
 
 var idsAlone = []string{"ids"}

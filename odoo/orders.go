@@ -238,6 +238,7 @@ func (r *orderRead) facts(tags holdTags) order.Facts {
 var orderFields = []string{
 	"name", "state", "partner_id", "client_order_ref", "note", "currency_id",
 	"amount_untaxed", "amount_tax", "amount_total", "date_order", "create_date", "write_date", "tag_ids",
+	"partner_shipping_id", "partner_invoice_id",
 }
 
 func lineFields(d dialect) []string {
@@ -343,6 +344,8 @@ func (c *Client) orderReads(ctx context.Context, d dialect, read readOrders) ([]
 				ID:            r.id(),
 				Number:        r.text("name"),
 				Customer:      order.Party{ERPPartnerID: r.refID("partner_id")},
+				ShipTo:        r.refID("partner_shipping_id"),
+				BillTo:        r.refID("partner_invoice_id"),
 				Reference:     r.text("client_order_ref"),
 				Note:          d.plainNote(r.text("note")),
 				AmountUntaxed: r.number("amount_untaxed"),

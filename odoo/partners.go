@@ -34,7 +34,10 @@ func (p *NewPartner) table() table {
 		}
 	}
 	addID("parent_id/.id", p.ParentID)
-	if p.ParentID != 0 {
+	switch {
+	case p.Billing:
+		add("type", "invoice")
+	case p.ParentID != 0:
 		add("type", "delivery")
 	}
 	add("name", p.Name)

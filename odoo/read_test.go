@@ -33,7 +33,7 @@ func newShop(t *testing.T, major int64) *shop {
 			"id": int64(5), "name": "S00005", "state": "sale", "locked": false, "client_order_ref": false, "note": "a & b",
 			"amount_untaxed": 10.1, "amount_tax": 0.30000000000000004, "amount_total": 10.4,
 			"date_order": "2026-01-02 03:04:05", "create_date": "2026-01-02 03:04:06", "write_date": "2026-01-02 03:04:07",
-			"partner_id": int64(9), "currency_id": int64(1), "order_line": []any{int64(50)}, "tag_ids": []any{},
+			"partner_id": int64(9), "partner_shipping_id": int64(10), "partner_invoice_id": int64(11), "currency_id": int64(1), "order_line": []any{int64(50)}, "tag_ids": []any{},
 		},
 		line: map[string]any{
 			"id": int64(50), "order_id": int64(5), "product_id": false, "name": "Thing", "display_type": false,

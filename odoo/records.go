@@ -28,10 +28,11 @@ type NewLine struct {
 }
 
 // NewPartner is a res.partner to create if its external id is absent. With ParentID it is a delivery address of that
-// partner.
+// partner, or, if Billing, one for invoices.
 type NewPartner struct {
 	ExternalID string
 	ParentID   int64
+	Billing    bool
 	Name       string
 	Email      string
 	Phone      string

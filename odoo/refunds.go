@@ -177,7 +177,7 @@ func (c *Client) creditNotes(ctx context.Context, invoices []int64, memo string)
 }
 
 // cut leaves of a draft, which has all of its invoice, what is planned.
-func (c *Client) cut(ctx context.Context, noteID int64, planned []order.PlannedLine) error {
+func (c *Client) cut(ctx context.Context, noteID int64, planned []order.PlannedCreditLine) error {
 	notes, _, err := c.readRaw(ctx, "account.move", []int64{noteID}, []string{"invoice_line_ids"})
 	if err != nil || len(notes) == 0 {
 		return err

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,7 @@ type message struct {
 	path   string
 	header http.Header
 	body   []byte
+	secret bool // the path holds one, which must not come into errors or logs
 	read   func(resp *http.Response, limits limits) (any, error)
 }
 
@@ -117,6 +119,9 @@ func (w *wire) send(ctx context.Context, m message, patience time.Duration) (ans
 	req.Header.Set("User-Agent", "ordergate")
 	started := w.clock()
 	resp, err := w.http.Do(req)
+	if named := (*url.Error)(nil); m.secret && errors.As(err, &named) {
+		err = named.Err // without the address
+	}
 	if err != nil {
 		return answer{}, w.lost(ctx, err, sent.mayBeSent(), w.clock().Sub(started) < patience)
 	}

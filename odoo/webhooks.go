@@ -31,7 +31,8 @@ type rule struct {
 var rules = []rule{
 	{name: "order", model: "sale.order", trigger: "on_create_or_write", fields: []string{
 		"name", "state", "locked", "partner_id", "client_order_ref", "note", "currency_id", "date_order",
-		"amount_untaxed", "amount_tax", "amount_total", "invoice_status", "tag_ids"}},
+		"amount_untaxed", "amount_tax", "amount_total", "invoice_status", "tag_ids",
+		"partner_shipping_id", "partner_invoice_id"}},
 	{name: "order_deleted", model: "sale.order", trigger: "on_unlink"},
 	// An edit of a line that moves the order's total is told by the order; these are the others.
 	{name: "line", model: "sale.order.line", trigger: "on_create_or_write", payload: "order_id", fields: []string{

@@ -28,10 +28,11 @@ const (
 	Return  ActionKind = "return"  // goods that went out are to come back
 	Receive ActionKind = "receive" // they came
 	Refund  ActionKind = "refund"  // a credit note
+	Amend   ActionKind = "change"  // its lines, addresses, reference or note
 )
 
 // ActionKinds are all of them.
-var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay, Return, Receive, Refund}
+var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay, Return, Receive, Refund, Amend}
 
 // Action is the wish to do something with one order, as a caller states it. Its JSON form is what an intent keeps.
 type Action struct {
@@ -47,7 +48,12 @@ type Action struct {
 	Date      string           `json:"date,omitempty"`       // of a payment or a credit note, "2026-03-14"; empty: the day on which it is made
 	Reference string           `json:"reference,omitempty"`  // of a payment, for people
 
-	ReturnID int64 `json:"return_id,omitempty"` // the delivery by which goods come back that are received
+	ReturnID   int64    `json:"return_id,omitempty"` // the delivery by which goods come back that are received
+	Change     *Change  `json:"change,omitempty"`
+	IfVersion  []string `json:"if_version,omitempty"`  // of a change: the versions of the order of which one must stand; none: any
+	ByCustomer bool     `json:"by_customer,omitempty"` // a change that a key of role customer asked for
+
+	Bulk string `json:"bulk,omitempty"` // the fingerprint of the bulk action that it is a part of
 }
 
 // ActionLine is a quantity of one line of an order.
@@ -70,6 +76,7 @@ type ActionPlan struct {
 	Payment       *PlannedPayment   `json:"payment,omitempty"`
 	Returns       []PlannedReturn   `json:"returns,omitempty"`
 	Refund        *PlannedRefund    `json:"refund,omitempty"`
+	Change        *PlannedChange    `json:"change,omitempty"`
 }
 
 // PlannedPayment is a payment of one invoice.
@@ -125,6 +132,9 @@ func (a *Action) Validate() *Error {
 	v.text("reason", a.Reason, MaxDetail, manyLines)
 	v.text("tracking_number", a.Tracking, maxTracking, oneLine)
 	v.text("reference", a.Reference, maxMemo, oneLine)
+	if a.Change != nil {
+		a.Change.validate(&v)
+	}
 	if a.Amount != nil && (!a.Amount.IsPositive() || a.Amount.GreaterThan(MaxPrice)) {
 		v.add("amount", "must be greater than 0 and at most %s", MaxPrice)
 	}
@@ -195,6 +205,7 @@ func (a *Action) Fingerprint() string {
 		amount := shortest(*a.Amount)
 		meant.Amount = &amount
 	}
+	meant.Change = a.Change.normalized()
 	slices.SortStableFunc(meant.Lines, func(x, y ActionLine) int { return cmp.Compare(x.LineID, y.LineID) })
 	canonical, err := json.Marshal(meant)
 	if err != nil {
@@ -229,6 +240,7 @@ var transitions = map[ActionKind]transition{
 	Return:  {from: afterSending},
 	Receive: {from: afterSending},
 	Refund:  {from: append(slices.Clone(afterConfirming), Cancelled)},
+	Amend:   {from: Statuses}, // what of it may be changed is another table
 }
 
 // StoppedByBlocks reports whether an open blocking entry of the order's history stands in the action's way.

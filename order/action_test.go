@@ -56,7 +56,8 @@ func TestPermit(t *testing.T) {
 			require.False(t, possible && kind.Done(status), "%s from %s", kind, status)
 		}
 	}
-	require.Contains(t, Fulfil.Permit(Order{Status: Cancelled}).Message, "Possible now: pay, return, receive, refund.")
+	require.Contains(t, Fulfil.Permit(Order{Status: Cancelled}).Message, "Possible now: pay, return, receive, refund, change.")
+	require.Contains(t, Pay.Permit(Order{Status: "unheard of"}).Message, "Nothing can be done")
 }
 
 // Actions that mean the same have one fingerprint, and no others.

@@ -2,6 +2,7 @@ package order
 
 import (
 	"encoding/json"
+	"io"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -73,6 +74,13 @@ func (d *Delivery) UnmarshalJSON(text []byte) error {
 		d.Kind = DeliveryOutgoing
 	}
 	return nil
+}
+
+// File is a document to be read once and closed, whatever becomes of it.
+type File struct {
+	Name    string // ASCII, without a path
+	Size    int64
+	Content io.ReadCloser
 }
 
 // Invoice is an invoice or credit note for an order, as the ERP says it stands. Amounts are in its currency, and

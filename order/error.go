@@ -23,6 +23,9 @@ const (
 	RateLimited                 // 429: too many requests from this caller
 	Unavailable                 // 503: not accepted, nothing was or will be done; safe to retry
 	Unsupported                 // 501: the ERP lacks an application that this takes
+
+	PreconditionFailed   // 412: what the request was made for is not what stands
+	PreconditionRequired // 428: it must say what it was made for
 )
 
 // Violation names one field that was refused.
@@ -39,6 +42,7 @@ type Error struct {
 	Message    string
 	Violations []Violation   // the fields at fault, where there are any
 	RetryAfter time.Duration // how long to wait before a retry is worth it; 0 where a retry is pointless
+	Version    string        // PreconditionFailed: the version that stands
 	Cause      error
 }
 

@@ -62,12 +62,12 @@ type PlannedRefund struct {
 
 // PlannedCredit is what is taken back of one invoice.
 type PlannedCredit struct {
-	InvoiceID int64         `json:"invoice_id"`
-	Lines     []PlannedLine `json:"lines"`
+	InvoiceID int64               `json:"invoice_id"`
+	Lines     []PlannedCreditLine `json:"lines"`
 }
 
-// PlannedLine is a quantity of a line of the order.
-type PlannedLine struct {
+// PlannedCreditLine is a quantity of a line of the order.
+type PlannedCreditLine struct {
 	LineID   int64           `json:"line_id"`
 	Quantity decimal.Decimal `json:"quantity"`
 }

@@ -19,6 +19,7 @@ type Order struct {
 	Fulfilment       Fulfilment
 	Payment          Payment
 	Customer         Party
+	ShipTo, BillTo   int64  `json:"-"` // the partners that are its addresses; the mirror does not have them: 0
 	Reference        string // the customer's own reference (client_order_ref)
 	Source           string
 	Note             string // plain text
@@ -34,7 +35,10 @@ type Order struct {
 	CreatedAt        time.Time // in the ERP
 	UpdatedAt        time.Time // in the ERP: the latest write to the order, its lines, deliveries or invoices
 	// Edits are how it differs from what its caller sent; nil for one that nobody sent through the gateway.
-	Edits     *Edits
+	Edits *Edits
+	// Version is another one whenever the ERP says anything else of the order: of its lines, addresses or documents too. Empty
+	// where the mirror does not know.
+	Version   string
 	DeletedAt time.Time // zero, or when the mirror saw that the ERP no longer has it (tombstone)
 }
 

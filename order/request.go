@@ -54,7 +54,7 @@ type RequestLine struct {
 	Discount  *decimal.Decimal `json:"discount,omitempty"` // percent
 }
 
-// Address is where an order is to be delivered.
+// Address is where an order is to be delivered, or its invoice sent.
 type Address struct {
 	Name    string `json:"name"`
 	Street  string `json:"street"`
@@ -114,7 +114,7 @@ func (r *Request) Validate() *Error {
 		r.validatePricing(&v)
 	}
 	if r.ShippingAddress != nil {
-		r.ShippingAddress.validate(&v)
+		r.ShippingAddress.validate(&v, "shipping_address.")
 	}
 	return v.err()
 }
@@ -223,13 +223,13 @@ func (r *Request) ValidatePrecision(p Precision) *Error {
 	return v.err()
 }
 
-func (a *Address) validate(v *violations) {
+func (a *Address) validate(v *violations, prefix string) {
 	required := []struct{ field, value string }{
 		{"name", a.Name}, {"street", a.Street}, {"city", a.City}, {"country", a.Country},
 	}
 	for _, f := range required {
 		if strings.TrimSpace(f.value) == "" {
-			v.add("shipping_address."+f.field, "is required")
+			v.add(prefix+f.field, "is required")
 		}
 	}
 	texts := []struct{ field, value string }{
@@ -237,10 +237,10 @@ func (a *Address) validate(v *violations) {
 		{"state", a.State}, {"phone", a.Phone}, {"email", a.Email},
 	}
 	for _, f := range texts {
-		v.text("shipping_address."+f.field, f.value, MaxNameLength, oneLine)
+		v.text(prefix+f.field, f.value, MaxNameLength, oneLine)
 	}
 	if a.Country != "" && (len(a.Country) != 2 || strings.ToUpper(a.Country) != a.Country) {
-		v.add("shipping_address.country", "must be an ISO 3166-1 alpha-2 code in capitals, such as \"BE\"")
+		v.add(prefix+"country", "must be an ISO 3166-1 alpha-2 code in capitals, such as \"BE\"")
 	}
 }
 

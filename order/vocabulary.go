@@ -20,6 +20,7 @@ const (
 	HistoryConfirmRefused = "order:confirm_refused" // asked to confirm at placing, and the ERP would not
 	HistoryCancelRefused  = "order:cancel_refused"  // called off while in doubt, and the ERP would not cancel it
 	HistoryReason         = "order:reason"          // why somebody did what the entry before says
+	HistoryChanged        = "order:changed"         // a caller changed it through the gateway
 	HistoryEdited         = "order:edited"          // the order is no longer as its caller sent it, or in another way
 	HistoryUnedited       = "order:unedited"        // it is again as its caller sent it
 	HistoryDeleted        = "order:deleted"         // the ERP no longer has it
@@ -78,7 +79,7 @@ const (
 
 // categories of the codes; where one is not named, the module's stands.
 var categories = map[string]string{
-	ModuleOrder: CategoryLifecycle, HistoryEdited: CategoryEdit, HistoryUnedited: CategoryEdit,
+	ModuleOrder: CategoryLifecycle, HistoryChanged: CategoryEdit, HistoryEdited: CategoryEdit, HistoryUnedited: CategoryEdit,
 	ModuleInventory: CategoryFulfilment, HistoryReturnCreated: CategoryReturn, HistoryReturnCancelled: CategoryReturn,
 	HistoryReturnReopened: CategoryReturn, HistoryReturned: CategoryReturn,
 	ModuleBilling: CategoryInvoice, ModulePayment: CategoryPayment, ModuleProcurement: CategoryProcurement,

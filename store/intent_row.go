@@ -168,6 +168,7 @@ type storedFailure struct {
 	Message    string            `json:"message"`
 	Violations []order.Violation `json:"violations,omitempty"`
 	RetryAfter time.Duration     `json:"retry_after,omitempty"` // nanoseconds
+	Version    string            `json:"version,omitempty"`
 }
 
 // failureKinds are the names that kinds have in the database, where a number would change its meaning when a kind is
@@ -184,6 +185,9 @@ var failureKinds = [...]string{
 	order.RateLimited:     "rate_limited",
 	order.Unavailable:     "unavailable",
 	order.Unsupported:     "unsupported",
+
+	order.PreconditionFailed:   "precondition_failed",
+	order.PreconditionRequired: "precondition_required",
 }
 
 func encodeFailure(e *order.Error) (sql.NullString, error) {
@@ -194,7 +198,7 @@ func encodeFailure(e *order.Error) (sql.NullString, error) {
 		return sql.NullString{}, fmt.Errorf("encoding a failure: unknown kind %d", e.Kind)
 	}
 	text, err := json.Marshal(storedFailure{Kind: failureKinds[e.Kind], Code: e.Code, Message: e.Message,
-		Violations: e.Violations, RetryAfter: e.RetryAfter})
+		Violations: e.Violations, RetryAfter: e.RetryAfter, Version: e.Version})
 	if err != nil {
 		return sql.NullString{}, fmt.Errorf("encoding a failure: %w", err)
 	}
@@ -214,5 +218,5 @@ func decodeFailure(text sql.NullString) (*order.Error, error) {
 		return nil, fmt.Errorf("unknown kind %q", stored.Kind)
 	}
 	return &order.Error{Kind: order.Kind(kind), Code: stored.Code, Message: stored.Message,
-		Violations: stored.Violations, RetryAfter: stored.RetryAfter}, nil
+		Violations: stored.Violations, RetryAfter: stored.RetryAfter, Version: stored.Version}, nil
 }

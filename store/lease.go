@@ -93,7 +93,7 @@ type Placed struct {
 	Source   string
 	Caller   string
 	Snapshot order.Snapshot
-	Original order.Original // what was sent; not of an action
+	Original order.Original // what was sent; of an action only what a change left, and without lines otherwise
 	Entries  []order.HistoryEntry
 }
 

@@ -38,7 +38,7 @@ func (l listedRow) order(lines []order.Line) (order.Order, error) {
 		AmountUntaxed: r.AmountUntaxed, AmountTax: r.AmountTax, AmountTotal: r.AmountTotal, Lines: lines,
 		Deliveries: documents.Deliveries, Invoices: documents.Invoices,
 		OrderedAt: r.OrderedAt.UTC(), CreatedAt: timeOf(r.ERPCreatedAt), UpdatedAt: timeOf(r.ERPUpdatedAt),
-		DeletedAt: timeOf(r.DeletedAt),
+		DeletedAt: timeOf(r.DeletedAt), Version: r.Digest,
 	}
 	if original != nil {
 		edits := original.Compare(o)

@@ -27,11 +27,16 @@ type upsert struct {
 
 // placement is what is known of an order because it was placed, or something was done with it, from here.
 type placement struct {
-	action   bool // the order stood before: source and original are not known
+	action   bool // the order stood before: its source is not known
 	source   string
 	caller   string
-	original order.Original
+	original order.Original       // without lines where it is not known
 	entries  []order.HistoryEntry // what its history says instead of "appeared"
+}
+
+// agrees reports whether it changed an order that was sent through the gateway, whose caller agreed to all that stands.
+func (p placement) agrees(standing orderRow) bool {
+	return p.action && len(p.original.Lines) > 0 && standing.Original.Valid
 }
 
 // run takes the arrivals sorted by ERP id, one for each order.
@@ -51,8 +56,14 @@ func (u *upsert) run(arrivals []arrival) error {
 		}
 		u.rowIDs[row.ERPOrderID] = row.ID
 		a.order.ID, a.order.Source, a.order.Original = row.ID, row.Source, row.Original
-		if p, placed := u.placements[row.ERPOrderID]; placed && !p.action {
+		p, placed := u.placements[row.ERPOrderID]
+		if placed && !p.action {
 			a.order.Source = p.source
+		}
+		if placed && p.agrees(row) {
+			if a.order.Original, err = originalText(p.original); err != nil {
+				return err
+			}
 		}
 		if err := a.compareWithOriginal(); err != nil {
 			return err
@@ -197,16 +208,28 @@ func (u *upsert) origins(erpOrderIDs []int64) (map[int64]placement, error) {
 	}
 	var rows []intentRow
 	// The first of those that have an order counts: keys of other systems may have been adopted for it later.
-	err := u.tx.Where("tenant_id = ? AND erp_order_id IN ? AND kind = ?", u.tenantID, others, placing).Order("id DESC").Find(&rows).Error
+	err := u.tx.Where("tenant_id = ? AND erp_order_id IN ? AND kind IN ?", u.tenantID, others, []string{placing, string(order.Amend)}).
+		Order("id DESC").Find(&rows).Error
 	if err != nil {
 		return nil, err
 	}
+	agreed := map[int64]order.Original{} // by the latest change of each
 	for _, row := range rows {
+		id := row.ERPOrderID.Int64
+		in, err := row.intent()
+		if row.Kind != placing {
+			if _, later := agreed[id]; !later && err == nil && in.Result != nil {
+				agreed[id] = order.OriginalOf(*in.Result)
+			}
+			continue
+		}
 		p := placement{source: row.Source}
-		if in, err := row.intent(); err == nil && in.Result != nil {
+		if original, changed := agreed[id]; changed {
+			p.original = original
+		} else if err == nil && in.Result != nil {
 			p.original = order.NewOriginal(in.Request, in.Plan, *in.Result)
 		}
-		origins[row.ERPOrderID.Int64] = p
+		origins[id] = p
 	}
 	return origins, nil
 }
@@ -253,7 +276,13 @@ func (u *upsert) correctOrigins(arrivals []arrival, standing map[int64]orderRow)
 	for _, a := range arrivals {
 		p, placed := u.placements[a.order.ERPOrderID]
 		row, known := standing[a.order.ERPOrderID]
-		if !placed || p.action || !known || (row.Source == p.source && row.Original.Valid) {
+		if !placed || !known {
+			continue
+		}
+		if p.action {
+			p.source = row.Source
+		}
+		if p.action && !p.agrees(row) || !p.action && row.Source == p.source && row.Original.Valid {
 			continue
 		}
 		compared, err := u.setOrigin(&a, row, p)

@@ -145,15 +145,22 @@ func prepareSnapshot(s order.Snapshot) (arrival, error) {
 	content := a.order
 	content.ReadAt = sql.NullTime{} // when it was read is no part of what was read
 	text, err := json.Marshal(struct {
-		Order orderRow
-		Lines []lineRow
-	}{content, a.lines})
+		Order          orderRow
+		Lines          []lineRow
+		ShipTo, BillTo int64
+	}{content, a.lines, s.ShipTo, s.BillTo})
 	if err != nil {
 		return arrival{}, fmt.Errorf("encoding order %d: %w", s.ID, err)
 	}
 	sum := sha256.Sum256(text)
 	a.order.Digest = hex.EncodeToString(sum[:])
 	return a, nil
+}
+
+// Version is the order.Order.Version that the mirror gives a snapshot, whose lines have their SKUs.
+func Version(s order.Snapshot) (string, error) {
+	a, err := prepareSnapshot(s)
+	return a.order.Digest, err
 }
 
 // amountDecimals is what the columns hold; the ERP computes with binary floats and means far less.

@@ -27,7 +27,7 @@ func (s *Service) Act(ctx context.Context, caller order.Caller, key string, acti
 	if !order.IsKind(err, order.NotFound) {
 		return order.Placement{}, databaseUnavailable(err)
 	}
-	if err := s.admitAction(caller, action.Kind); err != nil {
+	if err := s.admitAction(caller, &action); err != nil {
 		return order.Placement{}, err
 	}
 	if err := action.Validate(); err != nil {
@@ -63,7 +63,11 @@ func (s *Service) Act(ctx context.Context, caller order.Caller, key string, acti
 }
 
 // admitAction holds a caller to its role.
-func (s *Service) admitAction(caller order.Caller, kind order.ActionKind) error {
+func (s *Service) admitAction(caller order.Caller, action *order.Action) error {
+	kind := action.Kind
+	if kind == order.Amend {
+		return s.admitChange(caller, action)
+	}
 	if caller.Role != order.RoleCustomer {
 		return nil
 	}
@@ -187,6 +191,7 @@ func (s *Service) performer(kind order.ActionKind) performer {
 		order.Return:  {done: s.returned, act: s.giveBack, plan: s.planReturn, once: true},
 		order.Receive: {done: received, act: s.fulfil, plan: s.planReceipt},
 		order.Refund:  {done: s.refunded, act: s.refund, plan: s.planRefund, once: true},
+		order.Amend:   {done: changeStands, act: s.change, plan: s.planChange, once: true}, // or it could undo what people did since
 	}[kind]
 }
 
@@ -204,7 +209,7 @@ func (s *Service) perform(ctx context.Context, token string, a *attempt) {
 	case err != nil:
 		a.judge(err)
 	case done:
-		a.snapshot, a.entries = before, s.actionEntries(a)
+		a.snapshot, a.entries = before, s.actionEntries(a, before.Order)
 	case !a.in.CancelRequestedAt.IsZero() && a.alone:
 		a.calledOff = true
 	case !a.in.CancelRequestedAt.IsZero():
@@ -270,7 +275,7 @@ func (s *Service) lookAtOutcome(ctx context.Context, a *attempt, p performer, ca
 	case err != nil:
 		a.judge(err)
 	case done:
-		a.snapshot, a.entries = after, s.actionEntries(a)
+		a.snapshot, a.entries = after, s.actionEntries(a, after.Order)
 	case callErr == nil:
 		a.fail(odoo.Rejected, errNothingDone)
 	case isRefusal(callErr):
@@ -314,11 +319,15 @@ func (s *Service) lookAtOrder(ctx context.Context, a *attempt) *order.Snapshot {
 	case a.err != nil:
 		a.fail(odoo.NotSent, a.err)
 	}
+	a.before = found
 	return found
 }
 
 // actionEntries are what the history says of an action beside the status that it led to.
-func (s *Service) actionEntries(a *attempt) []order.HistoryEntry {
+func (s *Service) actionEntries(a *attempt, after order.Order) []order.HistoryEntry {
+	if a.in.Action.Kind == order.Amend {
+		return []order.HistoryEntry{s.changedEntry(a, after)}
+	}
 	if a.in.Action.Reason == "" {
 		return nil
 	}

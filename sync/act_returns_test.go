@@ -307,8 +307,8 @@ func TestRefundThatCannotBe(t *testing.T) {
 	// What stands on credit notes is not credited again: also on drafts, and on those that do not name the invoice.
 	all := erp.moves[0].Quantity
 	erp.notes = []creditNote{
-		{600, "", order.PlannedCredit{InvoiceID: 80, Lines: []order.PlannedLine{{LineID: line, Quantity: decimal.RequireFromString("0.5")}}}, order.Open},
-		{601, "", order.PlannedCredit{Lines: []order.PlannedLine{{LineID: line, Quantity: all.Sub(decimal.NewFromInt(1))}}}, order.Posted},
+		{600, "", order.PlannedCredit{InvoiceID: 80, Lines: []order.PlannedCreditLine{{LineID: line, Quantity: decimal.RequireFromString("0.5")}}}, order.Open},
+		{601, "", order.PlannedCredit{Lines: []order.PlannedCreditLine{{LineID: line, Quantity: all.Sub(decimal.NewFromInt(1))}}}, order.Posted},
 	}
 	_, err = b.Act(t.Context(), portal, "n2", erp.refund(pieces(line, "0.6")))
 	requireKind(t, err, order.Unprocessable, "more_than_invoiced")

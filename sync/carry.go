@@ -22,6 +22,7 @@ type attempt struct {
 	partnerID, shippingID int64
 
 	snapshot *order.Snapshot // the order as it was read back
+	before   *order.Snapshot // of an action: the order as it was looked at first
 	entries  []order.HistoryEntry
 	// calledOff says that the order, if there is one, is cancelled in the ERP, and that the intent ends with that.
 	calledOff bool

@@ -30,6 +30,8 @@ type ERP interface {
 	HoldTags(ctx context.Context) (hold, approved int64, err error)
 	// SetTags adds tags to an order, and takes others from it.
 	SetTags(ctx context.Context, orderID int64, add, remove []int64) error
+	// ChangeOrder writes a change of an order, all of it or nothing. Its success or failure proves little: read the order afterwards.
+	ChangeOrder(ctx context.Context, id int64, p order.PlannedChange) error
 	// OpenMoves returns what is still to be delivered of an order; false where the ERP has no deliveries, or hides them.
 	OpenMoves(ctx context.Context, orderID int64) (moves []order.Move, known bool, err error)
 	// Moves returns moves by their ids.
@@ -66,6 +68,8 @@ type ERP interface {
 	Credit(ctx context.Context, p order.PlannedCredit, date, memo string) error
 	// Refunded says what became of the credit notes of a plan.
 	Refunded(ctx context.Context, p order.PlannedRefund) (order.RefundState, error)
+	// InvoicePDF returns an invoice as the ERP prints it; prints is false where it cannot print.
+	InvoicePDF(ctx context.Context, id int64) (pdf []byte, prints bool, err error)
 
 	// Orders reads orders with their lines, by rising id; ids that do not exist or are not visible are left out.
 	Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"ordergate/order"
 )
@@ -36,6 +37,11 @@ func addressExternalID(tenant string, partnerID int64, a order.Address) string {
 		panic("ordersync: an address always marshals: " + err.Error())
 	}
 	return "address_" + digest("address", tenant, fmt.Sprint(partnerID), string(content))
+}
+
+// billingExternalID names an address for invoices like addressExternalID.
+func billingExternalID(tenant string, partnerID int64, a order.Address) string {
+	return "billing_" + strings.TrimPrefix(addressExternalID(tenant, partnerID, a), "address_")
 }
 
 // digest is injective in its parts: each is preceded by its length.

@@ -160,10 +160,7 @@ func (s *Service) admit(caller order.Caller, req *order.Request) error {
 		return e
 	}
 	if req.SetsPrices() && !s.tenant.Settings.CustomerMaySetPrices {
-		e := order.Errorf(order.Forbidden, "prices_forbidden",
-			"This key may not set prices or discounts. Leave unit_price and discount out: the price list decides.")
-		e.Violations = []order.Violation{{Field: "lines", Message: "leave unit_price and discount out"}}
-		return e
+		return pricesForbidden()
 	}
 	if req.Confirm && !s.tenant.Settings.CustomerMayConfirm {
 		e := order.Errorf(order.Forbidden, "confirm_forbidden", "This key may not confirm orders. Leave confirm out.")
@@ -171,6 +168,13 @@ func (s *Service) admit(caller order.Caller, req *order.Request) error {
 		return e
 	}
 	return nil
+}
+
+func pricesForbidden() *order.Error {
+	e := order.Errorf(order.Forbidden, "prices_forbidden",
+		"This key may not set prices or discounts. Leave unit_price and discount out: the price list decides.")
+	e.Violations = []order.Violation{{Field: "lines", Message: "leave unit_price and discount out"}}
+	return e
 }
 
 // accept writes the intent down: from here on it is never lost. It returns false, and the intent that stands, if the

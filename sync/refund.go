@@ -128,7 +128,7 @@ func takeBack(refund *order.PlannedRefund, i int, l order.ActionLine, left []ord
 		if at < 0 {
 			at, refund.Credits = len(refund.Credits), append(refund.Credits, order.PlannedCredit{InvoiceID: in.InvoiceID})
 		}
-		refund.Credits[at].Lines = append(refund.Credits[at].Lines, order.PlannedLine{LineID: l.LineID, Quantity: taken})
+		refund.Credits[at].Lines = append(refund.Credits[at].Lines, order.PlannedCreditLine{LineID: l.LineID, Quantity: taken})
 	}
 	switch {
 	case !invoiced:

@@ -26,20 +26,28 @@ func (s *Service) resolve(ctx context.Context, req *order.Request) (order.Plan, 
 		return order.Plan{}, err
 	}
 	if a := req.ShippingAddress; a != nil {
-		if plan.CountryID, plan.StateID, err = s.erp.Country(ctx, a.Country, a.State); err != nil {
-			return order.Plan{}, erpUnavailable(err)
-		}
-		if plan.CountryID == 0 {
-			return order.Plan{}, order.Invalid("unknown_country", "shipping_address.country", "The ERP knows no country %q.", a.Country)
-		}
-		if a.State != "" && plan.StateID == 0 {
-			return order.Plan{}, order.Invalid("unknown_state", "shipping_address.state", "The ERP knows no state %q in %s.", a.State, a.Country)
+		if plan.CountryID, plan.StateID, err = s.resolveCountry(ctx, "shipping_address.", a); err != nil {
+			return order.Plan{}, err
 		}
 	}
 	return plan, nil
 }
 
-// resolveSKUs returns one product id a line. What the mirror cannot answer for certain is asked of the ERP, because the
+// resolveCountry returns the ids of an address's country and state; its fields are named from prefix on.
+func (s *Service) resolveCountry(ctx context.Context, prefix string, a *order.Address) (countryID, stateID int64, err error) {
+	if countryID, stateID, err = s.erp.Country(ctx, a.Country, a.State); err != nil {
+		return 0, 0, erpUnavailable(err)
+	}
+	if countryID == 0 {
+		return 0, 0, order.Invalid("unknown_country", prefix+"country", "The ERP knows no country %q.", a.Country)
+	}
+	if a.State != "" && stateID == 0 {
+		return 0, 0, order.Invalid("unknown_state", prefix+"state", "The ERP knows no state %q in %s.", a.State, a.Country)
+	}
+	return countryID, stateID, nil
+}
+
+// resolveSKUs returns one product id a line, 0 for one without a SKU. What the mirror cannot answer for certain is asked of the ERP, because the
 // product may be newer than the mirror, or have changed.
 func (s *Service) resolveSKUs(ctx context.Context, lines []order.RequestLine) ([]int64, error) {
 	skus := distinctSKUs(lines)
@@ -73,6 +81,9 @@ func (s *Service) resolveSKUs(ctx context.Context, lines []order.RequestLine) ([
 	var refused *order.Error
 	for i, l := range lines {
 		products := sellable(bySKU[l.SKU])
+		if l.SKU == "" { // a change's line that stands
+			continue
+		}
 		if len(products) == 1 {
 			ids[i] = products[0].ERPProductID
 			continue
@@ -141,7 +152,7 @@ func distinctSKUs(lines []order.RequestLine) []string {
 	seen := make(map[string]bool, len(lines))
 	var skus []string
 	for _, l := range lines {
-		if !seen[l.SKU] {
+		if l.SKU != "" && !seen[l.SKU] {
 			seen[l.SKU] = true
 			skus = append(skus, l.SKU)
 		}

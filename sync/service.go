@@ -78,6 +78,7 @@ type Service struct {
 
 	lanes   lanes
 	acting  *semaphore.Weighted // one for each action that a caller waits for
+	printed *semaphore.Weighted // one for each invoice that is held in memory
 	leases  leases
 	backlog backlog
 
@@ -142,6 +143,7 @@ func New(cfg Config) (*Service, error) {
 	s.life, s.cancel = context.WithCancel(context.Background())
 	s.lanes = lanes{service: s, capacity: cfg.MaxQueue, pace: newPace(cfg.BatchSize, cfg.Lanes, cfg.PlaceBudget/5)}
 	s.acting = semaphore.NewWeighted(int64(cfg.MaxActions))
+	s.printed = semaphore.NewWeighted(maxPrinted)
 	s.leases = leases{service: s, until: map[string]time.Time{}}
 	s.backlog = backlog{most: int64(cfg.MaxBacklog)}
 	s.runner = runner{service: s, token: cfg.NewToken()}

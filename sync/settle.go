@@ -92,8 +92,11 @@ func (s *Service) storePlaced(ctx context.Context, token string, placed []*attem
 		rows[i] = store.Placed{
 			IntentID: a.in.ID, Action: a.in.Action != nil, Source: a.in.Source, Caller: a.in.Caller, Snapshot: snapshots[i], Entries: a.entries,
 		}
-		if !rows[i].Action {
+		switch {
+		case !rows[i].Action:
 			rows[i].Original = order.NewOriginal(a.in.Request, a.in.Plan, snapshots[i].Order)
+		case a.in.Action.Kind == order.Amend:
+			rows[i].Original = order.OriginalOf(snapshots[i].Order)
 		}
 	}
 	return s.mirror.PlaceIntents(ctx, s.tenant.ID, token, rows)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,6 +58,62 @@ var actionTests = map[string]func(t *testing.T, f fixture){
 			require.NoError(t, err)
 		}
 		require.Contains(t, f.codes(t, 4713), order.HistoryAppeared)
+	},
+
+	// Who changes an order agrees to all that stands then: edits are told from there on, also where the sync saw the change first,
+	// and after the mirror was lost.
+	"AChangeIsNoEdit": func(t *testing.T, f fixture) {
+		edited := func(id int64, quantity string) order.Snapshot {
+			s := later(snapshot(id), order.Draft)
+			s.Lines[0].Quantity = dec(quantity)
+			return s
+		}
+		change := func(key string, s order.Snapshot, done bool) {
+			in := f.insert(t, key, func(in *order.Intent) {
+				in.Request, in.Plan = order.Request{}, order.Plan{}
+				in.Action = &order.Action{Kind: order.Amend, OrderID: s.ID, Change: &order.Change{}}
+			})
+			row := store.Placed{IntentID: in.ID, Action: true, Source: in.Source, Caller: in.Caller, Snapshot: s}
+			if done {
+				row.Original = order.OriginalOf(s.Order)
+			}
+			_, err := f.PlaceIntents(t.Context(), f.tenant, "t1", []store.Placed{row})
+			require.NoError(t, err)
+		}
+		edits := func(id int64) bool { return f.order(t, id).Edits.Any() }
+		place := func(key string, id int64) {
+			in, s := f.inserted(t, key), snapshot(id)
+			_, err := f.PlaceIntents(t.Context(), f.tenant, "t1", []store.Placed{{IntentID: in.ID, Source: in.Source, Caller: in.Caller,
+				Snapshot: s, Original: order.OriginalOf(s.Order)}})
+			require.NoError(t, err)
+		}
+		place("k", 4711)
+		place("l", 4712)
+		f.upsert(t, edited(4712, "9"))
+		require.True(t, edits(4712))
+		change("c1", edited(4711, "8"), true)
+		change("c2", edited(4712, "9"), true)
+		require.False(t, edits(4711))
+		require.False(t, edits(4712))
+		require.Equal(t, "portal", f.order(t, 4712).Source)
+		for range 2 {
+			s := edited(4711, "5")
+			s.WriteDate, s.ReadAt = s.WriteDate.Add(time.Hour), s.ReadAt.Add(time.Hour)
+			f.upsert(t, s)
+			require.True(t, edits(4711), "this somebody else did")
+			_, err := f.DB().ExecContext(t.Context(), "DELETE FROM order_lines")
+			require.NoError(t, err)
+			_, err = f.DB().ExecContext(t.Context(), "DELETE FROM orders")
+			require.NoError(t, err)
+			f.upsert(t, edited(4711, "8"), edited(4712, "9"))
+			require.False(t, edits(4711))
+			require.False(t, edits(4712))
+		}
+		change("c3", edited(4711, "8"), false)
+		require.NotNil(t, f.order(t, 4711).Edits)
+		f.upsert(t, snapshot(4713))
+		change("c4", edited(4713, "8"), true)
+		require.Nil(t, f.order(t, 4713).Edits, "nobody sent it")
 	},
 
 	// After the mirror was lost the intent that placed an order still tells its source, and an action on it does not.

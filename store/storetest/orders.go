@@ -32,6 +32,7 @@ func requireSameOrder(t *testing.T, want, got order.Order) {
 	}
 	require.Equal(t, amounts(want), amounts(got))
 	strip := func(o order.Order) order.Order {
+		o.Version = ""
 		o.AmountUntaxed, o.AmountTax, o.AmountTotal = dec("0"), dec("0"), dec("0")
 		o.Lines = slices.Clone(o.Lines)
 		for i := range o.Lines {
@@ -59,6 +60,31 @@ var orderTests = map[string]func(t *testing.T, f fixture){
 		require.Equal(t, time.UTC, got.OrderedAt.Location())
 		require.Equal(t, time.UTC, got.UpdatedAt.Location())
 		require.Equal(t, []string{order.HistoryAppeared}, f.codes(t, 7))
+	},
+
+	// A caller's change must not overwrite what it did not see.
+	"AnOrdersVersionIsOfAllThatTheERPSays": func(t *testing.T, f fixture) {
+		s := snapshot(7)
+		seen := map[string]bool{}
+		for _, edit := range []func(){
+			func() {}, func() { s.WriteDate = s.WriteDate.Add(time.Second) }, func() { s.LinesWriteDate = s.LinesWriteDate.Add(time.Hour) },
+			func() { s.Lines[0].Quantity = dec("77") }, func() { s.Lines[0].UnitPrice = dec("7.77") }, func() { s.Lines[0].Discount = dec("7") },
+			func() { s.Note = "another" }, func() { s.Reference = "another" }, func() { s.ShipTo = 5 }, func() { s.BillTo = 5 },
+			func() { s.Invoices = []order.Invoice{{ID: 9, State: order.Open, Payment: "not_paid"}} },
+		} {
+			edit()
+			s.ReadAt = s.ReadAt.Add(time.Minute)
+			f.upsert(t, s)
+			version, err := store.Version(s)
+			require.NoError(t, err)
+			require.Equal(t, version, f.order(t, 7).Version)
+			require.False(t, seen[version])
+			seen[version] = true
+			s.ReadAt = s.ReadAt.Add(time.Minute)
+			again, err := store.Version(s)
+			require.NoError(t, err)
+			require.Equal(t, version, again, "when it was read says nothing")
+		}
 	},
 
 	"DocumentsComeBack": func(t *testing.T, f fixture) {

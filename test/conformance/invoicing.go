@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,13 @@ func (b *bundle) testInvoice(t *testing.T) {
 	require.False(t, invoiceable())
 	require.NoError(t, b.client.Invoice(t.Context(), id, nil), "one that is posted already is what was asked for")
 	require.Len(t, b.order(t, id).Invoices, 1)
+
+	pdf, prints, err := b.client.InvoicePDF(t.Context(), s.Invoices[0].ID)
+	require.NoError(t, err)
+	require.True(t, prints || b.server.Major != 14, "Debian's Odoo 14 comes with wkhtmltopdf, Debian 13 has none")
+	require.Equal(t, prints, strings.HasPrefix(string(pdf), "%PDF-"))
+	_, prints, err = b.client.InvoicePDF(t.Context(), 2147483000)
+	require.Equal(t, prints, err != nil)
 
 	first := order.PlannedPayment{InvoiceID: s.Invoices[0].ID, Amount: number("10.5"), Date: "2026-03-14", Memo: b.tag + " <first>"}
 	paid := func(memo string) bool {

@@ -82,7 +82,7 @@ func (b *bundle) refund(t *testing.T, s order.Snapshot) {
 	}
 	require.Equal(t, "2", invoiced[0].Quantity.String())
 
-	one := order.PlannedCredit{InvoiceID: invoice, Lines: []order.PlannedLine{{LineID: chair, Quantity: number("1")}}}
+	one := order.PlannedCredit{InvoiceID: invoice, Lines: []order.PlannedCreditLine{{LineID: chair, Quantity: number("1")}}}
 	plan := order.PlannedRefund{Credits: []order.PlannedCredit{one}, Memo: b.tag + " <broken> 100% (og-1)"}
 	state := func() order.RefundState {
 		found, err := b.client.Refunded(t.Context(), plan)
@@ -108,7 +108,7 @@ func (b *bundle) refund(t *testing.T, s order.Snapshot) {
 
 	b.payOut(t, s.ID, note)
 	b.standing(t, s.ID, order.Completed, order.FulfilmentPartiallyReturned, order.PaymentPartiallyRefunded)
-	b.creditWhileLocked(t, s.ID, order.PlannedCredit{InvoiceID: invoice, Lines: []order.PlannedLine{{LineID: table, Quantity: number("1")}}})
+	b.creditWhileLocked(t, s.ID, order.PlannedCredit{InvoiceID: invoice, Lines: []order.PlannedCreditLine{{LineID: table, Quantity: number("1")}}})
 }
 
 // payOut pays a credit note while the bank account that Odoo would choose counts in another currency.

@@ -62,6 +62,7 @@ func Run(t *testing.T, s Server) {
 	t.Run("LoadBlamesTheFirst", b.testLoadBlamesTheFirst)
 	t.Run("ConfirmOrder", b.testConfirmOrder)
 	t.Run("CancelOrder", b.testCancelOrder)
+	t.Run("ChangeOrder", b.testChangeOrder)
 	t.Run("Statuses", b.testStatuses)
 	t.Run("HoldTags", b.testHoldTags)
 
