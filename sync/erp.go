@@ -15,6 +15,10 @@ type ERP interface {
 	// what became of it: the results are in the order of the orders. One that Odoo refuses, or cannot cope with, does
 	// not touch the others.
 	PlaceOrders(ctx context.Context, orders []odoo.NewOrder) []odoo.Loaded
+	// PreviewOrder returns what PlaceOrders would send for an order, and PreviewPartner what EnsurePartners would for a partner. Ids
+	// that are not given yet are odoo.ToBeCreated. Nothing of it is sent.
+	PreviewOrder(ctx context.Context, o odoo.NewOrder) (order.Load, error)
+	PreviewPartner(p odoo.NewPartner) (order.Load, error)
 	// PlacedOrder returns the id of the order that has an external id, 0 if none has. It writes nothing.
 	PlacedOrder(ctx context.Context, externalID string) (id int64, err error)
 	// PlacedByGateway reports whether an order was created by PlaceOrders, of this gateway or another.
