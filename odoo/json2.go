@@ -29,6 +29,8 @@ var parameters = map[string][]string{
 	"check_access_rights":  {"operation", "raise_exception"},
 	"precision_get":        {"application"},
 	"context_get":          {},
+
+	"check_object_reference": {"module", "xml_id"},
 }
 
 var idsAlone = []string{"ids"}

@@ -21,6 +21,9 @@ type ERP interface {
 	PreviewPartner(p odoo.NewPartner) (order.Load, error)
 	// PlacedOrder returns the id of the order that has an external id, 0 if none has. It writes nothing.
 	PlacedOrder(ctx context.Context, externalID string) (id int64, err error)
+	// OrderNamed is PlacedOrder for whoever only wants to know: it does not even draw a number from the ERP's sequences. An order
+	// that is hidden from the gateway's user is 0 too.
+	OrderNamed(ctx context.Context, externalID string) (id int64, err error)
 	// PlacedByGateway reports whether an order was created by PlaceOrders, of this gateway or another.
 	PlacedByGateway(ctx context.Context, id int64) (bool, error)
 	// EnsurePartners is PlaceOrders for partners. The same external id may occur more than once.
