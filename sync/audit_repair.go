@@ -78,14 +78,8 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 			continue
 		case failure != nil:
 			f.Failure = failure.Error()
-		case v.unreadable != nil:
-			f.Failure = v.unreadable.Error()
-		case v.beingWritten:
-			f.Failure = "written again during the repair: the sync's turn has not come, and the next audit looks again"
-		case v.erp != nil && v.mirror == nil:
-			f.Failure = "the mirror cannot hold the order; the log says why"
 		default:
-			f.Failure = "still different: " + v.difference
+			f.Failure = v.whyStill()
 		}
 		f.State = order.FindingFailed
 	}
@@ -93,6 +87,19 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	return a.mirror.EndFindings(saving, a.tenant.ID, findings)
+}
+
+// whyStill says why an order differs although it was repaired.
+func (v *view) whyStill() string {
+	switch {
+	case v.unreadable != nil:
+		return v.unreadable.Error()
+	case v.beingWritten:
+		return "written again during the repair: the sync's turn has not come, and the next audit looks again"
+	case v.erp != nil && v.mirror == nil:
+		return "the mirror cannot hold the order; the log says why"
+	}
+	return "still different: " + v.difference
 }
 
 // correctCompanies brings orders to their customers' companies: both are the mirror's, so that no comparison with the ERP
