@@ -57,10 +57,18 @@ func TestReplayFindsAndMendsWhatDiffers(t *testing.T) {
 	doubt, err := b.Place(t.Context(), portal, "doubt", request("doubt"))
 	require.NoError(t, err)
 	require.Nil(t, doubt.Order)
+	b.sandbox.Misbehave(sandbox.Fault{Method: "sale.order.load", Kind: sandbox.DropAnswer, Times: 3})
+	_, err = b.Place(t.Context(), portal, "called off", request("called off"))
+	require.NoError(t, err)
+	_, err = b.CancelIntent(t.Context(), portal, "", "called off")
+	require.NoError(t, err)
+	_, err = b.ResolveDue(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, order.CalledOff, b.intent(t, "called off").State)
 	require.NoError(t, b.Sync(t.Context()))
 	result, found := b.replay(t, ordersync.ReplayOptions{})
 	require.Equal(t, map[string]order.FindingState{"doubt outcome_not_known": order.FindingFound}, found)
-	require.EqualValues(t, 12, result.Intents)
+	require.EqualValues(t, 13, result.Intents)
 
 	dropOf := func(key string) {
 		b.execute(t, "DELETE FROM order_lines WHERE order_id = (SELECT id FROM orders WHERE erp_order_id = ?)", ids[key])
@@ -144,6 +152,15 @@ func TestReplayShowsWhatWasNotSent(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, sent, result.Preview.Order)
 	result, _ = b.replay(t, one)
+	require.Nil(t, result.Preview, "it was sent")
+
+	placed := b.intent(t, "queued").ERPOrderID
+	b.people(t, "sale.order", "unlink", []any{placed})
+	b.execute(t, "UPDATE intents SET state = 'sending', unknown_at = created_at WHERE idempotency_key = 'queued'")
+	b.execute(t, "DELETE FROM order_lines")
+	b.execute(t, "DELETE FROM orders WHERE erp_order_id = ?", placed)
+	result, found = b.replay(t, one)
+	require.Empty(t, found, "the resolver is about to find out")
 	require.Nil(t, result.Preview, "it was sent")
 }
 
