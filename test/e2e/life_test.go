@@ -118,22 +118,25 @@ func TestCancelAnOrder(t *testing.T) {
 // answer says that it was done.
 func TestActionsWhoseAnswersAreLost(t *testing.T) {
 	t.Parallel()
-	eachStack(t, func(t *testing.T, s *stack) {
+	eachProtocol(t, func(t *testing.T, s *stack) {
 		c := newCaller(t, s.serve(t), s.portal)
 		reference := unique("PO")
 		id := c.place(t, reference, orderBody(reference)).requireStatus(t, http.StatusCreated).id(t)
-		act := func(action, lost string, body any) answer {
-			s.http.OnRequest(proxy.Contains("<string>"+lost+"</string>"), proxy.DropAnswer, 1)
-			return c.call(t, http.MethodPost, path("/v1/orders/%d/%s", id, action), body, "Idempotency-Key", reference+lost).
+		act := func(action, model, lost string, body any) answer {
+			struck := s.http.Counts().Faulted
+			s.http.OnCall(callOf(model, lost), proxy.DropAnswer, 1)
+			a := c.call(t, http.MethodPost, path("/v1/orders/%d/%s", id, action), body, "Idempotency-Key", reference+lost).
 				requireStatus(t, http.StatusOK)
+			require.Equal(t, struck+1, s.http.Counts().Faulted, "the answer of %s was lost", lost)
+			return a
 		}
-		require.Contains(t, []any{"confirmed", "picking"}, act("confirm", "action_confirm", nil).body["status"])
-		require.Equal(t, []any{"2"}, delivered(act("fulfilments", "button_validate", map[string]any{})))
-		billed := act("invoices", "create_invoices", nil).body["invoices"].([]any)
+		require.Contains(t, []any{"confirmed", "picking"}, act("confirm", "sale.order", "action_confirm", nil).body["status"])
+		require.Equal(t, []any{"2"}, delivered(act("fulfilments", "stock.picking", "button_validate", map[string]any{})))
+		billed := act("invoices", "sale.advance.payment.inv", "create_invoices", nil).body["invoices"].([]any)
 		require.Len(t, billed, 1)
 		invoice := billed[0].(map[string]any)
 		require.Equal(t, "posted", invoice["state"])
-		paid := act(path("invoices/%v/payments", invoice["id"]), "action_create_payments",
+		paid := act(path("invoices/%v/payments", invoice["id"]), "account.payment.register", "action_create_payments",
 			map[string]any{"amount": invoice["amount_due"], "reference": reference})
 		require.Equal(t, "0.00", paid.body["invoices"].([]any)[0].(map[string]any)["amount_due"])
 		memo := map[bool]string{true: "memo", false: "ref"}[s.odoo.Major >= 18]

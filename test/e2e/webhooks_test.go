@@ -55,7 +55,7 @@ func (p *postings) naming(text string) int {
 
 func newHooked(t *testing.T) *hooked {
 	t.Helper()
-	s := newStack(t, combinations[1])
+	s := newStack(t, overXMLRPC) // the storm has webhooks over JSON-2
 	s.settings = s.settings.with(settings{"ORDERGATE_SYNC_INTERVAL": "1h", "ORDERGATE_FRESHNESS": "1h"})
 	s.cleanWebhooks(t)
 	s.must(t, "sync") // the first one reads everything
