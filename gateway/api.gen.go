@@ -107,6 +107,21 @@ func (e DeliveryKind) Valid() bool {
 	}
 }
 
+// Defines values for ERPLoadMethod.
+const (
+	ERPLoadMethodLoad ERPLoadMethod = "load"
+)
+
+// Valid indicates whether the value is a known member of the ERPLoadMethod enum.
+func (e ERPLoadMethod) Valid() bool {
+	switch e {
+	case ERPLoadMethodLoad:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FindingKind.
 const (
 	FindingKindAmount  FindingKind = "amount"
@@ -308,6 +323,21 @@ func (e OrderPayment) Valid() bool {
 	case OrderPaymentRefunded:
 		return true
 	case OrderPaymentUnpaid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrderPreviewDryRun.
+const (
+	OrderPreviewDryRunTrue OrderPreviewDryRun = true
+)
+
+// Valid indicates whether the value is a known member of the OrderPreviewDryRun enum.
+func (e OrderPreviewDryRun) Valid() bool {
+	switch e {
+	case OrderPreviewDryRunTrue:
 		return true
 	default:
 		return false
@@ -684,6 +714,19 @@ type DeliveryKind string
 //
 // Example: 4711
 type ERPID = int64
+
+// ERPLoad defines model for ERPLoad.
+type ERPLoad struct {
+	Model  string        `json:"model"`
+	Method ERPLoadMethod `json:"method"`
+	Fields []string      `json:"fields"`
+
+	// Rows A cell for each field. The first row is the record with its first line, the others are its further lines.
+	Rows [][]string `json:"rows"`
+}
+
+// ERPLoadMethod defines model for ERPLoad.Method.
+type ERPLoadMethod string
 
 // EditedLine defines model for EditedLine.
 type EditedLine struct {
@@ -1208,6 +1251,24 @@ type OrderList struct {
 // or all of it back.
 type OrderPayment string
 
+// OrderPreview defines model for OrderPreview.
+type OrderPreview struct {
+	DryRun OrderPreviewDryRun `json:"dry_run"`
+
+	// IdempotencyKey The key that the external ids derive from. An order that is placed with it has these.
+	IdempotencyKey string `json:"idempotency_key"`
+
+	// Values The calls to the ERP, in their order. A `load` creates its record unless there is one with its external id (the field `id`).
+	// `new` stands for what the ERP gives only when the record before is created.
+	Values PreviewedValues `json:"values"`
+
+	// Confirm Whether the order would be confirmed then.
+	Confirm bool `json:"confirm"`
+}
+
+// OrderPreviewDryRun defines model for OrderPreview.DryRun.
+type OrderPreviewDryRun bool
+
 // OrderRequest defines model for OrderRequest.
 type OrderRequest struct {
 	// Confirm Confirm the order once it is placed. If the ERP will not confirm it, the order stands as a draft and its
@@ -1378,6 +1439,17 @@ type PaymentRequest struct {
 	Reference *string `json:"reference,omitempty"`
 }
 
+// PreviewedValues The calls to the ERP, in their order. A `load` creates its record unless there is one with its external id (the field `id`).
+// `new` stands for what the ERP gives only when the record before is created.
+type PreviewedValues struct {
+	// Customer Null for a customer that the gateway knows.
+	Customer *ERPLoad `json:"customer"`
+
+	// ShippingAddress Null for an order without an address of its own.
+	ShippingAddress *ERPLoad `json:"shipping_address"`
+	Order           ERPLoad  `json:"order"`
+}
+
 // Problem What went wrong, as RFC 9457 has it. Programs go by `code`; its meanings are listed under Errors. Members that
 // do not apply are left out.
 type Problem struct {
@@ -1543,9 +1615,6 @@ type Cursor = string
 // EntryKey defines model for EntryKey.
 type EntryKey = string
 
-// IdempotencyKey defines model for IdempotencyKey.
-type IdempotencyKey = string
-
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
@@ -1567,6 +1636,9 @@ type Limit = int
 //
 // Example: 4711
 type OrderID = ERPID
+
+// PlacingKey defines model for PlacingKey.
+type PlacingKey = string
 
 // Prefer defines model for Prefer.
 type Prefer = string
@@ -1774,12 +1846,16 @@ type ListOrdersParamsBlocked bool
 
 // PlaceOrderParams defines parameters for PlaceOrder.
 type PlaceOrderParams struct {
-	// IdempotencyKey A value that is unique to this order and the same on every retry of it, such as the id of the cart: 1 to 255
+	// DryRun Show what would be sent to the ERP, and do nothing.
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// IdempotencyKey Required, but for a dry run: there it only names the external ids that are shown, and without it they are those of a
+	// fresh key, which the answer tells. A value that is unique to this order and the same on every retry of it, such as the id of the cart: 1 to 255
 	// printable ASCII characters, compared byte for byte. A key may be sent in quotation marks, as the IETF's draft has
 	// it; they are part of the key then, so that `abc` and `"abc"` are two. Keys are unique within the caller's source.
 	// They are kept for 30 days from the outcome, unless the gateway's operators chose otherwise; the key of an order
 	// that has no outcome yet is kept.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+	IdempotencyKey *PlacingKey `json:"Idempotency-Key,omitempty"`
 
 	// Prefer What the caller would like (RFC 7240). `respond-async`: accept the order and answer 202 at once. `wait=N`, from 1 to
 	// 60 seconds: answer within that time, with 503 if the order cannot be sent by then, and 202 if it is on its way. Both
@@ -2536,28 +2612,33 @@ func (siw *ServerInterfaceWrapper) PlaceOrder(c *gin.Context) {
 	// Parameter object where we will unmarshal all parameters from the context
 	var params PlaceOrderParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", c.Request.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dry_run: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	headers := c.Request.Header
 
-	// ------------- Required header parameter "Idempotency-Key" -------------
+	// ------------- Optional header parameter "Idempotency-Key" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
+		var IdempotencyKey PlacingKey
 		n := len(valueList)
 		if n != 1 {
 			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
 			return
 		}
 
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
 		if err != nil {
 			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
-	} else {
-		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
-		return
 	}
 
 	// ------------- Optional header parameter "Prefer" -------------
@@ -5383,6 +5464,20 @@ type PlaceOrderRequestObject struct {
 
 type PlaceOrderResponseObject interface {
 	VisitPlaceOrderResponse(w http.ResponseWriter) error
+}
+
+type PlaceOrder200JSONResponse OrderPreview
+
+func (response PlaceOrder200JSONResponse) VisitPlaceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type PlaceOrder201ResponseHeaders struct {

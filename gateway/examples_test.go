@@ -79,6 +79,19 @@ func examples() map[string]example {
 				return order.Placement{Intent: queued(key)}, nil
 			}
 		})),
+		"dry run": with(post(func(b *bench) {
+			b.service.preview = func(_ context.Context, _ order.Caller, key string, _ order.Request) (order.Preview, error) {
+				const name = "ordergate.order_0c1d2e3f40516273849a5b6c7d8e9fa0b1c2d3e4"
+				return order.Preview{
+					Key: key,
+					Customer: &order.Load{Model: "res.partner", Fields: []string{"id", "name", "email", "ref"},
+						Rows: [][]string{{"ordergate.customer_7e2b5b1e4fd0c1f0a9d1f2c34b5a69788a1c2d3e", "Ada Lovelace", "ada@example.com", "u-17"}}},
+					Order: order.Load{Model: "sale.order",
+						Fields: []string{"id", "partner_id/.id", "client_order_ref", "order_line/id", "order_line/product_id/.id", "order_line/product_uom_qty"},
+						Rows:   [][]string{{name, "new", "PO-1", name + "_line_1", "31", "2"}}},
+				}, nil
+			}
+		}), func(e *example) { e.target += "?dry_run=true" }),
 		"wait too long": preferring("wait=5", post(placing(order.Placement{}, order.Errorf(order.Unavailable, "wait_too_long",
 			"So many orders wait that this one would not be sent in time. Nothing was accepted; try again.").RetryIn(8*time.Second)))),
 		"queue full": post(placing(order.Placement{}, order.Errorf(order.Unavailable, "queue_full",

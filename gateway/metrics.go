@@ -62,7 +62,7 @@ func (m *metrics) observe(now func() time.Time) gin.HandlerFunc {
 		route, status := call.operation.label(), strconv.Itoa(c.Writer.Status())
 		m.requests.WithLabelValues(route, methodLabel(c.Request.Method), status).Inc()
 		m.seconds.WithLabelValues(route).Observe(now().Sub(start).Seconds())
-		if call.operation.places {
+		if call.operation.places && !isDryRun(c.Request.URL.Query()) {
 			m.countPlacement(c, call, status)
 		}
 	}

@@ -19,8 +19,16 @@ func (a *api) PlaceOrder(ctx context.Context, request PlaceOrderRequestObject) (
 	if err != nil {
 		return nil, err
 	}
+	key := orNone(request.Params.IdempotencyKey)
+	if orNone(request.Params.DryRun) {
+		preview, err := call.service.Preview(ctx, call.caller, key, wish)
+		if err != nil {
+			return nil, err
+		}
+		return PlaceOrder200JSONResponse(renderPreview(preview)), nil
+	}
 	preferred := parsePreferences(orNone(request.Params.Prefer))
-	placement, err := a.place(ctx, call, request.Params.IdempotencyKey, wish, preferred)
+	placement, err := a.place(ctx, call, key, wish, preferred)
 	if err != nil {
 		if placement.Replayed {
 			err = &storedAnswer{err}
@@ -144,6 +152,23 @@ func readOrderRequest(body *OrderRequest) (order.Request, error) {
 		request.Lines[i] = line
 	}
 	return request, invalid(found)
+}
+
+func renderPreview(p order.Preview) OrderPreview {
+	load := func(l order.Load) ERPLoad {
+		return ERPLoad{Model: l.Model, Method: ERPLoadMethodLoad, Fields: l.Fields, Rows: l.Rows}
+	}
+	loadOrNull := func(l *order.Load) *ERPLoad {
+		if l == nil {
+			return nil
+		}
+		rendered := load(*l)
+		return &rendered
+	}
+	return OrderPreview{
+		DryRun: true, IdempotencyKey: p.Key, Confirm: p.Confirm,
+		Values: PreviewedValues{Customer: loadOrNull(p.Customer), ShippingAddress: loadOrNull(p.ShippingAddress), Order: load(p.Order)},
+	}
 }
 
 func readOrderFilter(p ListOrdersParams) (order.Filter, error) {

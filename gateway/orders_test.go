@@ -352,3 +352,44 @@ func TestListOrdersRefusesWhatItDoesNotKnow(t *testing.T) {
 	b.get("/v1/orders?q=%zz", portalSecret).requireProblem(t, http.StatusBadRequest, "malformed_query")
 	b.get("/v1/orders?a=1;b=2", portalSecret).requireProblem(t, http.StatusBadRequest, "malformed_query")
 }
+
+// A dry run is asked of the service as such, with a key or without, and is no placement.
+func TestDryRunShowsWhatWouldBeSent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var keys []string
+	b.service.preview = func(_ context.Context, caller order.Caller, key string, req order.Request) (order.Preview, error) {
+		require.Equal(t, order.RoleCustomer, caller.Role)
+		require.Equal(t, "PO-1", req.Reference)
+		keys = append(keys, key)
+		return order.Preview{
+			Key: "k", Confirm: true,
+			Customer: &order.Load{Model: "res.partner", Fields: []string{"id", "name"}, Rows: [][]string{{"ordergate.customer_1", "Ada"}}},
+			Order:    order.Load{Model: "sale.order", Fields: []string{"id", "partner_id/.id"}, Rows: [][]string{{"ordergate.order_1", "new"}, {"", ""}}},
+		}, nil
+	}
+	const dry = "/v1/orders?dry_run=true"
+	for _, a := range []answer{
+		b.request(http.MethodPost, dry, customerSecret, validOrder).send(),
+		b.request(http.MethodPost, dry, customerSecret, validOrder).with("Idempotency-Key", "mine").with("Prefer", "respond-async").send(),
+	} {
+		require.Equal(t, http.StatusOK, a.StatusCode, "%s", a.body)
+		require.Empty(t, a.Header.Get("Location"))
+		require.JSONEq(t, `{"dry_run": true, "idempotency_key": "k", "confirm": true, "values": {
+			"customer": {"model": "res.partner", "method": "load", "fields": ["id", "name"], "rows": [["ordergate.customer_1", "Ada"]]},
+			"shipping_address": null,
+			"order": {"model": "sale.order", "method": "load", "fields": ["id", "partner_id/.id"], "rows": [["ordergate.order_1", "new"], ["", ""]]}
+		}}`, string(a.body))
+	}
+	require.Equal(t, []string{"", "mine"}, keys)
+	require.NotContains(t, string(b.get("/metrics", "").body), "ordergate_placements_total{")
+
+	b.request(http.MethodPost, dry, customerSecret, validOrder).with("Idempotency-Key", "").send().requireProblem(t, http.StatusBadRequest, "idempotency_key_missing")
+	b.request(http.MethodPost, "/v1/orders?dry_run=false", customerSecret, validOrder).send().requireProblem(t, http.StatusBadRequest, "idempotency_key_missing")
+	b.request(http.MethodPost, "/v1/orders?dry_run=perhaps", customerSecret, validOrder).send().requireProblem(t, http.StatusBadRequest, "idempotency_key_missing")
+	b.request(http.MethodPost, dry, moduleSecret, validOrder).send().requireProblem(t, http.StatusForbidden, "role_forbidden")
+	b.service.preview = func(context.Context, order.Caller, string, order.Request) (order.Preview, error) {
+		return order.Preview{}, order.Invalid("unknown_sku", "lines[0].sku", "No product has the SKU %q.", "X")
+	}
+	b.request(http.MethodPost, dry, portalSecret, validOrder).send().requireProblem(t, http.StatusUnprocessableEntity, "unknown_sku", "lines[0].sku")
+}

@@ -19,6 +19,9 @@ type Service interface {
 	// the key's order is placed already. Otherwise it is like Place.
 	Enqueue(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
 
+	// Preview returns what placing an order would send to the ERP, and does nothing. Without a key it makes one up.
+	Preview(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Preview, error)
+
 	// Intent returns the intent of a key. Source "" is the caller's own; only operators may name another. NotFound
 	// where there is none or the caller may not see it.
 	Intent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)

@@ -213,6 +213,7 @@ func inDoubt(key string) order.Intent {
 type fakeService struct {
 	place         func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
 	enqueue       func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
+	preview       func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Preview, error)
 	intent        func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
 	intents       func(ctx context.Context, caller order.Caller, f order.IntentFilter) ([]order.Intent, error)
 	retry         func(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error)
@@ -240,6 +241,10 @@ func (s *fakeService) Place(ctx context.Context, caller order.Caller, key string
 
 func (s *fakeService) Enqueue(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error) {
 	return s.enqueue(ctx, caller, key, req)
+}
+
+func (s *fakeService) Preview(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Preview, error) {
+	return s.preview(ctx, caller, key, req)
 }
 
 func (s *fakeService) ListAuditRuns(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error) {

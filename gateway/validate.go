@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -84,7 +85,7 @@ func (v *validator) check(c *gin.Context) error {
 	}
 	v.normalizeLists(c.Request, query)
 	found := v.checkQuery(query)
-	if v.needsKey {
+	if v.needsKey && (len(c.Request.Header.Values(headerKey)) > 0 || !isDryRun(query)) {
 		if err := checkKey(c.Request.Header.Values(headerKey)); err != nil {
 			return err
 		}
@@ -189,6 +190,12 @@ func (v *validator) checkQuery(query url.Values) []order.Violation {
 }
 
 func isControl(r rune) bool { return r < 0x20 || (r >= 0x7f && r < 0xa0) }
+
+// isDryRun reports whether a request asks to do nothing. It needs no key then.
+func isDryRun(query url.Values) bool {
+	dry, err := strconv.ParseBool(query.Get("dry_run"))
+	return err == nil && dry
+}
 
 // checkKey wants one Idempotency-Key: with two, one of them would be ignored.
 func checkKey(values []string) error {

@@ -30,7 +30,8 @@ var parameters = map[string][]string{
 	"precision_get":        {"application"},
 	"context_get":          {},
 
-	"get_wkhtmltopdf_state": {},
+	"get_wkhtmltopdf_state":  {},
+	"check_object_reference": {"module", "xml_id"},
 }
 
 var idsAlone = []string{"ids"}

@@ -3,6 +3,8 @@ package odoo
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -66,6 +68,30 @@ func (c *Client) withExternalID(ctx context.Context, model, externalID, required
 	default:
 		return 0, e
 	}
+}
+
+// OrderNamed is PlacedOrder for whoever only wants to know: PlacedOrder's attempt to create takes a quotation number from Odoo's
+// sequence each time that there is no such order, and this takes nothing. An order that is hidden from the gateway's user is 0 too.
+func (c *Client) OrderNamed(ctx context.Context, externalID string) (int64, error) {
+	const method = "ir.model.data.check_object_reference"
+	module, _ := strings.CutSuffix(idPrefix, ".")
+	a, err := c.execute(ctx, "ir.model.data", "check_object_reference", []any{module, externalID}, nil)
+	var f *fault
+	if errors.As(err, &f) && strings.Contains(f.text, "External ID not found in the system: "+idPrefix+externalID) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	found, ok := a.value.([]any)
+	if !ok || len(found) != 2 {
+		return 0, badAnswer(fmt.Errorf("%s answered %.80v", method, a.value))
+	}
+	id, _ := found[1].(int64)
+	if found[0] != "sale.order" {
+		return 0, nil
+	}
+	return id, nil
 }
 
 // PlacedByGateway reports whether an order has an external id of a gateway; it has that from its creation on. False as well if

@@ -60,12 +60,11 @@ const saveTimeout = 10 * time.Second
 
 // audit is one run under way.
 type audit struct {
-	*Service
+	sides
 	options AuditOptions
 	run     order.AuditRun
 	token   string
-	settled time.Duration // how long ago an order must have been written for a difference to count
-	all     order.Slice   // what is compared
+	all     order.Slice // what is compared
 
 	open     map[int64][]int64 // findings of earlier audits that are not repaired, by order
 	suspects map[int64]bool    // orders that may differ
@@ -93,8 +92,8 @@ func (s *Service) Audit(ctx context.Context, o AuditOptions) (order.AuditRun, er
 	}
 	setDefault(&o.Pause, 2*s.cfg.SyncInterval)
 	a := &audit{
-		Service: s, options: o, token: s.cfg.NewToken(), suspects: map[int64]bool{}, all: order.Slice{CreatedFrom: o.Since},
-		settled: s.cfg.TransactionLimit + o.Pause,
+		sides: sides{Service: s, settled: s.cfg.TransactionLimit + o.Pause}, options: o, token: s.cfg.NewToken(),
+		suspects: map[int64]bool{}, all: order.Slice{CreatedFrom: o.Since},
 	}
 	a.run = order.AuditRun{
 		Trigger: o.Trigger, Night: o.Night, Repair: o.Repair, Since: o.Since, State: order.AuditRunning,
@@ -188,6 +187,7 @@ func (a *audit) renew(ctx context.Context) error {
 // finish writes down how the run ended, also if its context has.
 func (a *audit) finish(ctx context.Context, failure error) (order.AuditRun, error) {
 	a.run.Ended, a.run.State = a.now().UTC(), order.AuditDone
+	a.run.Calls, a.run.Rows = a.calls, a.rows
 	if failure != nil {
 		a.run.State, a.run.Failure = order.AuditFailed, failure.Error()
 	}
@@ -200,12 +200,6 @@ func (a *audit) finish(ctx context.Context, failure error) (order.AuditRun, erro
 		failure = err
 	}
 	return a.run, failure
-}
-
-// asked counts a call to the ERP and what it brought.
-func (a *audit) asked(rows int) {
-	a.run.Calls++
-	a.run.Rows += int64(rows)
 }
 
 // ListAuditRuns returns a page of audits, the newest first; those whose process has died are failed. They are the operators': others get Forbidden.

@@ -19,6 +19,19 @@ type view struct {
 	beingWritten bool // lately, on either side: the sync has not had its turn
 }
 
+// sides are the ERP and the mirror, for whoever compares orders in both.
+type sides struct {
+	*Service
+	settled     time.Duration // how long ago an order must have been written for a difference to count
+	calls, rows int64         // that were made to the ERP, and that they brought
+}
+
+// asked counts a call to the ERP and what it brought.
+func (c *sides) asked(rows int) {
+	c.calls++
+	c.rows += int64(rows)
+}
+
 // judge looks at the suspects twice, with a pause in between in which the sync may do its work, and names what differs
 // both times.
 func (a *audit) judge(ctx context.Context) ([]order.Finding, error) {
@@ -108,41 +121,53 @@ func (a *audit) awaitBurials(ctx context.Context, views []view) ([]view, error) 
 	return views, nil
 }
 
-// look reads orders whole from both sides, the ERP first, compares them and returns those that differ. An order that the
-// mirror has read since the ERP was asked is looked at again. Of those that agree, the open findings end.
+// look returns the orders that differ. Of those that agree, the open findings end.
 func (a *audit) look(ctx context.Context, ids []int64) ([]view, error) {
+	views, err := a.sides.look(ctx, ids, view.differs, func(done, total int) error {
+		a.cfg.Progress("orders", done, total)
+		return a.renew(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return views, a.closeOpen(ctx, ids, views)
+}
+
+func (v view) differs() bool { return v.difference != "" }
+
+// look reads orders whole from both sides, the ERP first, compares them and returns those that the caller keeps. An order that
+// differs and that the mirror has read since the ERP was asked is looked at again. Done is called after each page.
+func (c *sides) look(ctx context.Context, ids []int64, keep func(view) bool, done func(done, total int) error) ([]view, error) {
 	var views []view
 	pending := ids
 	for round := 1; len(pending) > 0; round++ {
 		var again []int64
-		done := 0
+		looked := 0
 		for page := range slices.Chunk(pending, orderPage) {
-			list, err := a.lookAt(ctx, page)
+			list, err := c.lookAt(ctx, page)
 			if err != nil {
 				return nil, err
 			}
 			for _, v := range list {
-				if v.difference == "" {
-					continue
-				}
-				if v.erp != nil && v.mirror != nil && v.mirror.ReadAt.After(v.erp.ReadAt) {
+				if v.differs() && v.erp != nil && v.mirror != nil && v.mirror.ReadAt.After(v.erp.ReadAt) {
 					if round < 3 {
 						again = append(again, v.id)
 						continue
 					}
 					v.beingWritten = true
 				}
-				views = append(views, v)
+				if keep(v) {
+					views = append(views, v)
+				}
 			}
-			done += len(page)
-			a.cfg.Progress("orders", done, len(pending))
-			if err := a.renew(ctx); err != nil {
+			looked += len(page)
+			if err := done(looked, len(pending)); err != nil {
 				return nil, err
 			}
 		}
 		pending = again
 	}
-	return views, a.closeOpen(ctx, ids, views)
+	return views, nil
 }
 
 // closeOpen ends what earlier audits found of orders that agree now, whoever repaired them.
@@ -172,10 +197,10 @@ func (a *audit) closeOpen(ctx context.Context, ids []int64, differing []view) er
 	return nil
 }
 
-func (a *audit) lookAt(ctx context.Context, ids []int64) ([]view, error) {
+func (c *sides) lookAt(ctx context.Context, ids []int64) ([]view, error) {
 	possible := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return id <= 0 || id > order.MaxERPID })
 	unreadable := map[int64]error{}
-	snapshots, err := a.readWhole(ctx, possible, unreadable)
+	snapshots, err := c.readWhole(ctx, possible, unreadable)
 	if err != nil {
 		return nil, err
 	}
@@ -183,11 +208,11 @@ func (a *audit) lookAt(ctx context.Context, ids []int64) ([]view, error) {
 	for i := range snapshots {
 		inERP[snapshots[i].ID] = &snapshots[i]
 	}
-	mirrored, err := a.mirror.MirroredOrders(ctx, a.tenant.ID, ids)
+	mirrored, err := c.mirror.MirroredOrders(ctx, c.tenant.ID, ids)
 	if err != nil {
 		return nil, err
 	}
-	erpNow := a.erp.Now()
+	erpNow := c.erp.Now()
 	views := make([]view, len(ids))
 	for i, id := range ids {
 		v := view{id: id, erp: inERP[id], unreadable: unreadable[id]}
@@ -196,7 +221,7 @@ func (a *audit) lookAt(ctx context.Context, ids []int64) ([]view, error) {
 		}
 		v.compare()
 		for _, side := range []*order.Snapshot{v.erp, v.mirror} {
-			if side != nil && erpNow.Sub(lastWritten(side)).Abs() < a.settled {
+			if side != nil && erpNow.Sub(lastWritten(side)).Abs() < c.settled {
 				v.beingWritten = true
 			}
 			if side != nil {
@@ -209,44 +234,44 @@ func (a *audit) lookAt(ctx context.Context, ids []int64) ([]view, error) {
 }
 
 // readWhole reads orders of the ERP. One that cannot be understood is found by halving, and does not keep the others away.
-func (a *audit) readWhole(ctx context.Context, ids []int64, unreadable map[int64]error) ([]order.Snapshot, error) {
+func (c *sides) readWhole(ctx context.Context, ids []int64, unreadable map[int64]error) ([]order.Snapshot, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	snapshots, err := a.erp.Orders(ctx, ids)
+	snapshots, err := c.erp.Orders(ctx, ids)
 	rows := len(snapshots)
 	for _, s := range snapshots {
 		rows += len(s.Lines)
 	}
-	a.asked(rows)
+	c.asked(rows)
 	switch {
 	case err == nil:
 		return snapshots, nil
 	case !aboutContent(err) || ctx.Err() != nil:
 		return nil, err
 	case len(ids) == 1:
-		if pingErr := a.erp.Ping(ctx); pingErr != nil {
+		if pingErr := c.erp.Ping(ctx); pingErr != nil {
 			return nil, pingErr
 		}
 		unreadable[ids[0]] = err
 		return nil, nil
 	}
-	left, err := a.readWhole(ctx, ids[:len(ids)/2], unreadable)
+	left, err := c.readWhole(ctx, ids[:len(ids)/2], unreadable)
 	if err != nil {
 		return nil, err
 	}
-	right, err := a.readWhole(ctx, ids[len(ids)/2:], unreadable)
+	right, err := c.readWhole(ctx, ids[len(ids)/2:], unreadable)
 	return append(left, right...), err
 }
 
 // goneOrNever tells an order that the ERP has deleted from one that it hides, or that the mirror never got from there: a row
 // that was written by hand has no time of reading.
-func (a *audit) goneOrNever(ctx context.Context, v view) (order.FindingKind, error) {
+func (c *sides) goneOrNever(ctx context.Context, v view) (order.FindingKind, error) {
 	if v.id <= 0 || v.id > order.MaxERPID || v.mirror.ReadAt.IsZero() {
 		return order.FindingStray, nil
 	}
-	hidden, err := a.erp.OrderHidden(ctx, v.id)
-	a.asked(0)
+	hidden, err := c.erp.OrderHidden(ctx, v.id)
+	c.asked(0)
 	if hidden {
 		return order.FindingStray, err
 	}

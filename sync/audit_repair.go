@@ -22,7 +22,8 @@ func (a *audit) repair(ctx context.Context, findings []order.Finding) error {
 	return ctx.Err()
 }
 
-func (a *audit) repairPage(ctx context.Context, findings []order.Finding) error {
+// repairPage brings the orders of some findings to the ERP's state by the ways that the sync goes.
+func (c *sides) repairPage(ctx context.Context, findings []order.Finding) error {
 	var pull, gone, never []int64
 	for _, f := range findings {
 		switch {
@@ -36,17 +37,17 @@ func (a *audit) repairPage(ctx context.Context, findings []order.Finding) error 
 	}
 	if len(pull) > 0 {
 		// The mirror's guards would keep what it holds, if its dates say that it is newer, or its digest that it is equal.
-		if err := a.mirror.DoubtOrders(ctx, a.tenant.ID, pull); err != nil {
+		if err := c.mirror.DoubtOrders(ctx, c.tenant.ID, pull); err != nil {
 			return err
 		}
-		if _, err := a.mirrorOrders(ctx, pull, nil); err != nil {
+		if _, err := c.mirrorOrders(ctx, pull, nil); err != nil {
 			return err
 		}
 	}
-	if _, err := a.bury(ctx, gone); err != nil {
+	if _, err := c.bury(ctx, gone); err != nil {
 		return err
 	}
-	_, err := a.mirror.MarkDeleted(ctx, a.tenant.ID, never, a.erp.Now(), "audit")
+	_, err := c.mirror.MarkDeleted(ctx, c.tenant.ID, never, c.erp.Now(), "audit")
 	return err
 }
 
@@ -77,14 +78,8 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 			continue
 		case failure != nil:
 			f.Failure = failure.Error()
-		case v.unreadable != nil:
-			f.Failure = v.unreadable.Error()
-		case v.beingWritten:
-			f.Failure = "written again during the repair: the sync's turn has not come, and the next audit looks again"
-		case v.erp != nil && v.mirror == nil:
-			f.Failure = "the mirror cannot hold the order; the log says why"
 		default:
-			f.Failure = "still different: " + v.difference
+			f.Failure = v.whyStill()
 		}
 		f.State = order.FindingFailed
 	}
@@ -92,6 +87,19 @@ func (a *audit) conclude(ctx context.Context, findings []order.Finding, failure 
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	return a.mirror.EndFindings(saving, a.tenant.ID, findings)
+}
+
+// whyStill says why an order differs although it was repaired.
+func (v *view) whyStill() string {
+	switch {
+	case v.unreadable != nil:
+		return v.unreadable.Error()
+	case v.beingWritten:
+		return "written again during the repair: the sync's turn has not come, and the next audit looks again"
+	case v.erp != nil && v.mirror == nil:
+		return "the mirror cannot hold the order; the log says why"
+	}
+	return "still different: " + v.difference
 }
 
 // correctCompanies brings orders to their customers' companies: both are the mirror's, so that no comparison with the ERP

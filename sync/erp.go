@@ -15,8 +15,15 @@ type ERP interface {
 	// what became of it: the results are in the order of the orders. One that Odoo refuses, or cannot cope with, does
 	// not touch the others.
 	PlaceOrders(ctx context.Context, orders []odoo.NewOrder) []odoo.Loaded
+	// PreviewOrder returns what PlaceOrders would send for an order, and PreviewPartner what EnsurePartners would for a partner. Ids
+	// that are not given yet are odoo.ToBeCreated. Nothing of it is sent.
+	PreviewOrder(ctx context.Context, o odoo.NewOrder) (order.Load, error)
+	PreviewPartner(p odoo.NewPartner) (order.Load, error)
 	// PlacedOrder returns the id of the order that has an external id, 0 if none has. It writes nothing.
 	PlacedOrder(ctx context.Context, externalID string) (id int64, err error)
+	// OrderNamed is PlacedOrder for whoever only wants to know: it does not even draw a number from the ERP's sequences. An order
+	// that is hidden from the gateway's user is 0 too.
+	OrderNamed(ctx context.Context, externalID string) (id int64, err error)
 	// PlacedByGateway reports whether an order was created by PlaceOrders, of this gateway or another.
 	PlacedByGateway(ctx context.Context, id int64) (bool, error)
 	// EnsurePartners is PlaceOrders for partners. The same external id may occur more than once.

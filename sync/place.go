@@ -119,10 +119,7 @@ func (s *Service) wish(ctx context.Context, caller order.Caller, key string, req
 	if failpoint.Out(failpoint.Replay) {
 		key += s.cfg.NewToken()
 	}
-	if caller.Role == order.RoleCustomer && req.Customer == (order.CustomerRef{}) {
-		req.Customer = order.CustomerRef{ERPPartnerID: caller.ERPPartnerID}
-	}
-	req.Normalize()
+	ownOrder(caller, &req)
 	fingerprint := req.Fingerprint()
 
 	// A replay is answered before anything is judged: the answer stands even if the product is gone by now, or the caller
@@ -135,10 +132,7 @@ func (s *Service) wish(ctx context.Context, caller order.Caller, key string, req
 		return order.Intent{}, false, databaseUnavailable(err)
 	}
 
-	if err := s.admit(caller, &req); err != nil {
-		return order.Intent{}, false, err
-	}
-	if err := req.Validate(); err != nil {
+	if err := s.judgeRequest(caller, &req); err != nil {
 		return order.Intent{}, false, err
 	}
 	now := s.now()
@@ -146,6 +140,25 @@ func (s *Service) wish(ctx context.Context, caller order.Caller, key string, req
 		TenantID: s.tenant.ID, Source: caller.Source, Key: key, Fingerprint: fingerprint,
 		Request: req, Caller: caller.Name, Customer: req.Customer.QueueName(), CreatedAt: now, UpdatedAt: now,
 	}, false, nil
+}
+
+// ownOrder spells a request in the one way that is judged and compared; a customer's order is its own.
+func ownOrder(caller order.Caller, req *order.Request) {
+	if caller.Role == order.RoleCustomer && req.Customer == (order.CustomerRef{}) {
+		req.Customer = order.CustomerRef{ERPPartnerID: caller.ERPPartnerID}
+	}
+	req.Normalize()
+}
+
+// judgeRequest says what is wrong with a request, as far as it takes neither the mirror nor the ERP.
+func (s *Service) judgeRequest(caller order.Caller, req *order.Request) error {
+	if err := s.admit(caller, req); err != nil {
+		return err
+	}
+	if err := req.Validate(); err != nil {
+		return err
+	}
+	return nil
 }
 
 // admit holds a caller to its role.

@@ -23,6 +23,7 @@ type cli struct {
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this version's schema, or say how far it is."`
 	Sync     syncCommand     `cmd:"" help:"Bring what changed in Odoo to the mirror, once."`
 	Audit    auditCommand    `cmd:"" help:"Compare the mirror with Odoo, name what differs, and with --repair mend it."`
+	Replay   replayCommand   `cmd:"" help:"Compare the requests that were accepted with Odoo and the mirror, name what differs, and mend the mirror."`
 	Dedupe   dedupeCommand   `cmd:"" help:"Report, and with --apply clean up, what earlier systems left behind."`
 	Adopt    adoptCommand    `cmd:"" help:"Report, and with --apply bring into the mirror, which orders another system's table knows, and by which keys."`
 	Intents  intentsCommand  `cmd:"" help:"List, show, retry and call off orders that have no outcome yet."`
@@ -47,7 +48,7 @@ func main() {
 }
 
 // run parses the arguments, runs the command and returns the exit code: 0, 1 if the command failed, 2 for wrong usage, 3 if an
-// audit leaves differences behind, or a history is not as it was written.
+// audit or a replay leaves differences behind, or a history is not as it was written.
 func run(ctx context.Context, args []string, term terminal) (code int) {
 	type exit int
 	defer func() {

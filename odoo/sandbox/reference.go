@@ -1,6 +1,9 @@
 package sandbox
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 const (
 	accountTax = "account.tax"
@@ -99,11 +102,26 @@ func modelDataModel(major int) *model {
 		{name: "noupdate", label: "Non Updatable", kind: kindBoolean},
 	})
 	m.order = "module, model, name"
+	m.methods = map[string]method{"check_object_reference": {"", false, callCheckObjectReference}}
 	m.denied = "write unlink"
 	if major >= 17 {
 		m.denied = "create read write unlink"
 	}
 	return m
+}
+
+// callCheckObjectReference needs no right to read external ids, and tells what one stands for if the user may see that.
+func callCheckObjectReference(e *env, _ *model, a arguments) (any, error) {
+	v, err := a.values("module", "xml_id", "raise_on_access_error?")
+	if err != nil {
+		return nil, err
+	}
+	externalID := fmt.Sprintf("%v.%v", v["module"], v["xml_id"])
+	name, id, _, ok := e.resolve(externalID)
+	if !ok {
+		return nil, programError("ValueError", "External ID not found in the system: %s", externalID)
+	}
+	return []any{name, id}, nil
 }
 
 func splitExternalID(externalID string) (module, name string) {

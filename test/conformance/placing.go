@@ -296,8 +296,18 @@ func (b *bundle) testPlacedOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, id)
 	require.Zero(t, b.admin.count(t, "sale.order", "client_order_ref", o.Reference))
+	named := func() int64 {
+		id, err := b.client.OrderNamed(t.Context(), o.ExternalID)
+		require.NoError(t, err)
+		return id
+	}
+	require.Zero(t, named())
 
 	placed := b.place(t, o)
+	require.Equal(t, placed, named())
+	line, err := b.client.OrderNamed(t.Context(), o.Lines[0].ExternalID)
+	require.NoError(t, err)
+	require.Zero(t, line, "no order")
 	b.admin.write(t, "product.product", o.Lines[0].ProductID, map[string]any{"active": false})
 	defer b.admin.write(t, "product.product", o.Lines[0].ProductID, map[string]any{"active": true})
 	id, err = b.client.PlacedOrder(t.Context(), o.ExternalID)
@@ -310,6 +320,7 @@ func (b *bundle) testPlacedOrder(t *testing.T) {
 	id, err = b.client.PlacedOrder(t.Context(), o.ExternalID)
 	require.NoError(t, err)
 	require.Zero(t, id, "deleted")
+	require.Zero(t, named())
 	require.Zero(t, b.admin.count(t, "sale.order", "client_order_ref", o.Reference))
 }
 

@@ -68,7 +68,7 @@ func TestSIGTERMDrains(t *testing.T) {
 	eachStack(t, func(t *testing.T, s *stack) {
 		p := s.serve(t)
 		key := unique("drain")
-		s.http.OnRequest(loadOfOrders, proxy.DelayAnswer(1500*time.Millisecond), 1)
+		s.http.OnCall(loadOfOrders, proxy.DelayAnswer(1500*time.Millisecond), 1)
 		answered := make(chan answer, 1)
 		go func() {
 			a, err := newCaller(t, p, s.portal).try(http.MethodPost, "/v1/orders", orderBody(key), "Idempotency-Key", key)

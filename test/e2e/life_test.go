@@ -158,23 +158,26 @@ func TestCancelAnOrder(t *testing.T) {
 // answer says that it was done.
 func TestActionsWhoseAnswersAreLost(t *testing.T) {
 	t.Parallel()
-	eachStack(t, func(t *testing.T, s *stack) {
+	eachProtocol(t, func(t *testing.T, s *stack) {
 		c := newCaller(t, s.serve(t), s.portal)
 		reference := unique("PO")
 		placed := c.place(t, reference, orderBody(reference)).requireStatus(t, http.StatusCreated)
 		id, line := placed.id(t), placed.body["lines"].([]any)[0].(map[string]any)["erp_line_id"]
-		act := func(action, lost string, body any) answer {
-			s.http.OnRequest(proxy.Contains("<string>"+lost+"</string>"), proxy.DropAnswer, 1)
-			return c.call(t, http.MethodPost, path("/v1/orders/%d/%s", id, action), body, "Idempotency-Key", reference+action+lost).
+		act := func(action, model, lost string, body any) answer {
+			struck := s.http.Counts().Faulted
+			s.http.OnCall(callOf(model, lost), proxy.DropAnswer, 1)
+			a := c.call(t, http.MethodPost, path("/v1/orders/%d/%s", id, action), body, "Idempotency-Key", reference+action+lost).
 				requireStatus(t, http.StatusOK)
+			require.Equal(t, struck+1, s.http.Counts().Faulted, "the answer of %s was lost", lost)
+			return a
 		}
-		require.Contains(t, []any{"confirmed", "picking"}, act("confirm", "action_confirm", nil).body["status"])
-		require.Equal(t, []any{"2"}, delivered(act("fulfilments", "button_validate", map[string]any{})))
-		billed := act("invoices", "create_invoices", nil).body["invoices"].([]any)
+		require.Contains(t, []any{"confirmed", "picking"}, act("confirm", "sale.order", "action_confirm", nil).body["status"])
+		require.Equal(t, []any{"2"}, delivered(act("fulfilments", "stock.picking", "button_validate", map[string]any{})))
+		billed := act("invoices", "sale.advance.payment.inv", "create_invoices", nil).body["invoices"].([]any)
 		require.Len(t, billed, 1)
 		invoice := billed[0].(map[string]any)
 		require.Equal(t, "posted", invoice["state"])
-		paid := act(path("invoices/%v/payments", invoice["id"]), "action_create_payments",
+		paid := act(path("invoices/%v/payments", invoice["id"]), "account.payment.register", "action_create_payments",
 			map[string]any{"amount": invoice["amount_due"], "reference": reference})
 		require.Equal(t, "0.00", paid.body["invoices"].([]any)[0].(map[string]any)["amount_due"])
 		memo := map[bool]string{true: "memo", false: "ref"}[s.odoo.Major >= 18]
@@ -182,12 +185,12 @@ func TestActionsWhoseAnswersAreLost(t *testing.T) {
 		require.EqualValues(t, 1, s.people(t, "stock.picking", "search_count", []any{[]any{"sale_id", "=", id}}))
 
 		button := map[bool]string{true: "action_create_returns", false: "create_returns"}[s.odoo.Major >= 18]
-		back := act("returns", button, map[string]any{}).body["deliveries"].([]any)
+		back := act("returns", "stock.return.picking", button, map[string]any{}).body["deliveries"].([]any)
 		require.Len(t, back, 2)
-		act(path("returns/%v/receive", back[1].(map[string]any)["id"]), "button_validate", nil)
-		for _, lost := range []string{"reverse_moves", "action_post"} {
+		act(path("returns/%v/receive", back[1].(map[string]any)["id"]), "stock.picking", "button_validate", nil)
+		for model, lost := range map[string]string{"account.move.reversal": "reverse_moves", "account.move": "action_post"} {
 			body := map[string]any{"lines": []any{map[string]any{"erp_line_id": line, "quantity": "1"}}}
-			credited := act("refunds", lost, body).body["invoices"].([]any)
+			credited := act("refunds", model, lost, body).body["invoices"].([]any)
 			require.Equal(t, "posted", credited[len(credited)-1].(map[string]any)["state"])
 		}
 		require.EqualValues(t, 2, s.people(t, "stock.picking", "search_count", []any{[]any{"sale_id", "=", id}}))

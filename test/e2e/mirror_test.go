@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -47,7 +48,13 @@ func newSeller(t *testing.T, s *stack) *seller {
 		"name": login, "login": login, "password": login, groups: []any{[]any{6, 0, rights}},
 	}).(int64)
 	t.Cleanup(func() { s.people(t, "res.users", "write", []any{id}, map[string]any{"active": false}) })
-	s.settings = s.with(settings{"ORDERGATE_ODOO_USER": login, "ORDERGATE_ODOO_PASSWORD": login})
+	secret := login
+	if s.json2 {
+		user := s.odoo
+		user.User, user.Password = login, login
+		secret = user.APIKey(t)
+	}
+	s.settings = s.with(settings{"ORDERGATE_ODOO_USER": login, "ORDERGATE_ODOO_PASSWORD": secret})
 	return &seller{stack: s, id: id,
 		partner: s.people(t, "res.partner", "create", map[string]any{"name": login, "email": login + "@example.com"}),
 		product: s.people(t, "product.product", "search", []any{[]any{"default_code", "=", "E-COM07"}}).([]any)[0],
@@ -336,7 +343,8 @@ const readsOrders = "amount_untaxed"
 func (s settings) killFullSync(t *testing.T, odoo *proxy.HTTPProxy, at int64) {
 	t.Helper()
 	db, came := s.database(t), atomic.Bool{}
-	reads := proxy.Contains(readsOrders, fmt.Sprintf(">%d<", at))
+	id := regexp.MustCompile(fmt.Sprintf(`[>\[,]%d[<\],]`, at)) // as either protocol writes it
+	reads := func(body []byte) bool { return bytes.Contains(body, []byte(readsOrders)) && id.Match(body) }
 	odoo.OnRequest(func(body []byte) bool {
 		matches := reads(body)
 		came.Store(came.Load() || matches)

@@ -11,15 +11,14 @@ import (
 	"ordergate/test/proxy"
 )
 
-// loadOfOrders matches the call that creates an order, or looks for one, over either protocol.
-func loadOfOrders(sent []byte) bool {
-	return overXML(sent) || overJSON(sent)
-}
+// loadOfOrders matches the call that creates an order, or looks for one.
+var loadOfOrders = callOf("sale.order", "load")
 
-var (
-	overXML  = proxy.Contains("<string>sale.order</string>", "<string>load</string>")
-	overJSON = proxy.Contains(`"data":[["ordergate.order_`)
-)
+// callOf matches the calls of a model's method, over either protocol: JSON-2 names both in the path, XML-RPC in the body.
+func callOf(model, method string) func(path string, body []byte) bool {
+	inBody := proxy.Contains("<string>"+model+"</string>", "<string>"+method+"</string>")
+	return func(path string, body []byte) bool { return path == "/json/2/"+model+"/"+method || inBody(body) }
+}
 
 func Test64IdenticalRequestsMakeOneOrder(t *testing.T) {
 	t.Parallel()
@@ -62,7 +61,7 @@ func TestAnswerDroppedAfterOdooCommitted(t *testing.T) {
 		for name, action := range map[string]proxy.Action{"dropped": proxy.DropAnswer, "cut": proxy.CutAnswer, "bad gateway": proxy.BadGateway} {
 			reference := unique("lost")
 			// Three times: the gateway repeats the call at once by itself, then looks for the order, and must still not know.
-			s.http.OnRequest(loadOfOrders, action, 3)
+			s.http.OnCall(loadOfOrders, action, 3)
 			first := c.place(t, reference, orderBody(reference))
 			require.Equal(t, http.StatusAccepted, first.status, "%s: %s", name, first.raw)
 			require.Equal(t, "sending", first.body["state"])
@@ -80,7 +79,7 @@ func TestResolverPlacesWhatIsInDoubt(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, s *stack) {
 		c := newCaller(t, s.serve(t), s.portal)
 		reference := unique("doubt")
-		s.http.OnRequest(loadOfOrders, proxy.DropAnswer, 3)
+		s.http.OnCall(loadOfOrders, proxy.DropAnswer, 3)
 		c.place(t, reference, orderBody(reference)).requireStatus(t, http.StatusAccepted)
 		require.Eventually(t, func() bool {
 			return c.call(t, http.MethodGet, "/v1/intents/"+reference, nil).requireStatus(t, http.StatusOK).body["state"] == "placed"
@@ -95,7 +94,7 @@ func TestGatewayKilledWhilePlacing(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, s *stack) {
 		p := s.serve(t)
 		reference := unique("killed")
-		s.http.OnRequest(loadOfOrders, proxy.DelayAnswer(5*time.Second), 1)
+		s.http.OnCall(loadOfOrders, proxy.DelayAnswer(5*time.Second), 1)
 		done := make(chan error, 1)
 		go func() {
 			_, err := newCaller(t, p, s.portal).try(http.MethodPost, "/v1/orders", orderBody(reference), "Idempotency-Key", reference)

@@ -39,7 +39,7 @@ func TestOdooHangs(t *testing.T) {
 		c := newCaller(t, s.with(settings{"ORDERGATE_ODOO_TIMEOUT": "5s"}).serve(t), s.portal)
 		c.place(t, unique("warm"), orderBody(unique("warm"))).requireStatus(t, http.StatusCreated)
 		key := unique("hang")
-		s.http.OnRequest(loadOfOrders, proxy.Hang, 1)
+		s.http.OnCall(loadOfOrders, proxy.Hang, 1)
 		c.place(t, key, orderBody(key)).requireStatus(t, http.StatusAccepted)
 		require.Eventually(t, func() bool {
 			return c.call(t, http.MethodGet, "/v1/intents/"+key, nil).body["state"] == "placed"
@@ -108,7 +108,7 @@ func TestDatabaseDown(t *testing.T) {
 
 		// After it: accepted, and the resolver mirrors it when the database is back.
 		key = unique("dbgone")
-		s.http.OnRequest(loadOfOrders, proxy.DelayAnswer(4*time.Second), 1)
+		s.http.OnCall(loadOfOrders, proxy.DelayAnswer(4*time.Second), 1)
 		answered := make(chan answer, 1)
 		go func() {
 			a, err := c.try(http.MethodPost, "/v1/orders", orderBody(key), "Idempotency-Key", key)

@@ -47,7 +47,7 @@ type Counts struct {
 
 // fault is an action for the next requests that match.
 type fault struct {
-	match  func(body []byte) bool
+	match  func(path string, body []byte) bool
 	action Action
 	left   int // how many more times; Always for no limit
 }
@@ -90,6 +90,12 @@ func (p *HTTPProxy) URL() string { return p.server.URL }
 // faults match meets the one asked for first. The match must not call the proxy.
 func (p *HTTPProxy) OnRequest(match func(body []byte) bool, action Action, times int) {
 	p.t.Helper()
+	p.OnCall(func(_ string, body []byte) bool { return match(body) }, action, times)
+}
+
+// OnCall is OnRequest for a match that also looks at the path, which is where some protocols say what is called.
+func (p *HTTPProxy) OnCall(match func(path string, body []byte) bool, action Action, times int) {
+	p.t.Helper()
 	if times < 1 && times != Always {
 		p.t.Fatalf("proxy: a fault cannot strike %d times", times)
 	}
@@ -118,16 +124,16 @@ func (p *HTTPProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the client left before its request was complete
 	}
-	p.choose(body).serve(&exchange{proxy: p, w: w, r: r, body: body})
+	p.choose(r.URL.Path, body).serve(&exchange{proxy: p, w: w, r: r, body: body})
 }
 
 // choose counts a request and returns the action that meets it.
-func (p *HTTPProxy) choose(body []byte) Action {
+func (p *HTTPProxy) choose(path string, body []byte) Action {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.Received++
 	for _, f := range p.faults {
-		if f.left == 0 || !f.match(body) {
+		if f.left == 0 || !f.match(path, body) {
 			continue
 		}
 		if f.left != Always {

@@ -241,3 +241,20 @@ func TestHTTPEndOfTestEndsWaits(t *testing.T) {
 		require.Error(t, <-failed, name)
 	}
 }
+
+func TestHTTPFaultsByPath(t *testing.T) {
+	t.Parallel()
+	shop, client := newShop(t), newClient(t)
+	p := proxy.HTTP(t, shop.url)
+	at := func(path string) func(string, []byte) bool {
+		return func(asked string, body []byte) bool { return asked == path && string(body) == "load" }
+	}
+	p.OnCall(at("/json/2/sale.order/load"), proxy.Refuse, proxy.Always)
+	_, content, err := post(t.Context(), client, p.URL(), "load")
+	require.NoError(t, err)
+	require.Equal(t, reply, content)
+	p.OnCall(at("/xmlrpc/2/object"), proxy.Refuse, 1)
+	_, _, err = post(t.Context(), client, p.URL(), "load")
+	require.ErrorIs(t, err, io.EOF)
+	require.Equal(t, proxy.Counts{Received: 2, Forwarded: 1, Faulted: 1}, p.Counts())
+}
