@@ -59,6 +59,36 @@ func (e AuditState) Valid() bool {
 	}
 }
 
+// Defines values for BulkRequestAction.
+const (
+	BulkRequestActionApprove BulkRequestAction = "approve"
+	BulkRequestActionCancel  BulkRequestAction = "cancel"
+	BulkRequestActionConfirm BulkRequestAction = "confirm"
+	BulkRequestActionFulfil  BulkRequestAction = "fulfil"
+	BulkRequestActionHold    BulkRequestAction = "hold"
+	BulkRequestActionInvoice BulkRequestAction = "invoice"
+)
+
+// Valid indicates whether the value is a known member of the BulkRequestAction enum.
+func (e BulkRequestAction) Valid() bool {
+	switch e {
+	case BulkRequestActionApprove:
+		return true
+	case BulkRequestActionCancel:
+		return true
+	case BulkRequestActionConfirm:
+		return true
+	case BulkRequestActionFulfil:
+		return true
+	case BulkRequestActionHold:
+		return true
+	case BulkRequestActionInvoice:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DeliveryState.
 const (
 	DeliveryStateCancelled DeliveryState = "cancelled"
@@ -554,6 +584,46 @@ type AuditList struct {
 
 	// NextCursor Null on the last page.
 	NextCursor *string `json:"next_cursor"`
+}
+
+// BulkOutcome defines model for BulkOutcome.
+type BulkOutcome struct {
+	// OrderID An id of the ERP.
+	//
+	// Example: 4711
+	OrderID ERPID `json:"order_id"`
+
+	// Key Under which `GET /v1/intents/{key}` tells what becomes of it.
+	Key string `json:"key"`
+
+	// Status The HTTP status that the action alone would have been answered with.
+	Status int `json:"status"`
+
+	// Replayed This is the stored answer to an earlier request.
+	Replayed bool     `json:"replayed"`
+	Failure  *Failure `json:"failure"`
+
+	// Order As it then stands, where it is done.
+	Order *Order `json:"order"`
+}
+
+// BulkRequest defines model for BulkRequest.
+type BulkRequest struct {
+	Action BulkRequestAction `json:"action"`
+
+	// OrderIds Each once.
+	OrderIds []ERPID `json:"order_ids"`
+
+	// Reason Of holds and cancellations: why, for people.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// BulkRequestAction defines model for BulkRequest.Action.
+type BulkRequestAction string
+
+// BulkResult defines model for BulkResult.
+type BulkResult struct {
+	Results []BulkOutcome `json:"results"`
 }
 
 // ChangeLine `erp_line_id` names a line of the order that is to be changed or removed; `sku` is of a new one, which needs a quantity.
@@ -1863,6 +1933,13 @@ type PlaceOrderParams struct {
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
+// ActOnOrdersParams defines parameters for ActOnOrders.
+type ActOnOrdersParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
 // ChangeOrderParams defines parameters for ChangeOrder.
 type ChangeOrderParams struct {
 	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
@@ -1977,6 +2054,9 @@ type CreateCustomerJSONRequestBody = NewCustomer
 // PlaceOrderJSONRequestBody defines body for PlaceOrder for application/json ContentType.
 type PlaceOrderJSONRequestBody = OrderRequest
 
+// ActOnOrdersJSONRequestBody defines body for ActOnOrders for application/json ContentType.
+type ActOnOrdersJSONRequestBody = BulkRequest
+
 // ChangeOrderJSONRequestBody defines body for ChangeOrder for application/json ContentType.
 type ChangeOrderJSONRequestBody = ChangeRequest
 
@@ -2045,6 +2125,9 @@ type ServerInterface interface {
 	// PlaceOrder Place an order
 	// (POST /v1/orders)
 	PlaceOrder(c *gin.Context, params PlaceOrderParams)
+	// ActOnOrders Do the same with many orders
+	// (POST /v1/orders/bulk)
+	ActOnOrders(c *gin.Context, params ActOnOrdersParams)
 	// GetOrder Get an order
 	// (GET /v1/orders/{id})
 	GetOrder(c *gin.Context, id OrderID)
@@ -2668,6 +2751,49 @@ func (siw *ServerInterfaceWrapper) PlaceOrder(c *gin.Context) {
 	}
 
 	siw.Handler.PlaceOrder(c, params)
+}
+
+// ActOnOrders operation middleware
+func (siw *ServerInterfaceWrapper) ActOnOrders(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ActOnOrdersParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ActOnOrders(c, params)
 }
 
 // GetOrder operation middleware
@@ -3600,6 +3726,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/orders/:id/returns", wrapper.ReturnOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/returns/:return_id/receive", wrapper.ReceiveReturn)
 	router.POST(options.BaseURL+"/v1/orders/:id/refunds", wrapper.RefundOrder)
+	router.POST(options.BaseURL+"/v1/orders/bulk", wrapper.ActOnOrders)
 	router.GET(options.BaseURL+"/v1/intents", wrapper.ListIntents)
 	router.DELETE(options.BaseURL+"/v1/intents/:key", wrapper.CancelIntent)
 	router.GET(options.BaseURL+"/v1/intents/:key", wrapper.GetIntent)
@@ -5725,6 +5852,208 @@ type PlaceOrder503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PlaceOrder503ApplicationProblemPlusJSONResponse) VisitPlaceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrdersRequestObject struct {
+	Params ActOnOrdersParams
+	Body   *ActOnOrdersJSONRequestBody
+}
+
+type ActOnOrdersResponseObject interface {
+	VisitActOnOrdersResponse(w http.ResponseWriter) error
+}
+
+type ActOnOrders200JSONResponse BulkResult
+
+func (response ActOnOrders200JSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders400ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders401ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders403ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders408ApplicationProblemPlusJSONResponse struct {
+	BodyTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders408ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders409ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders413ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders415ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders422ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders429ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders500ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnOrders503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ActOnOrders503ApplicationProblemPlusJSONResponse) VisitActOnOrdersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9938,6 +10267,9 @@ type StrictServerInterface interface {
 	// PlaceOrder Place an order
 	// (POST /v1/orders)
 	PlaceOrder(ctx context.Context, request PlaceOrderRequestObject) (PlaceOrderResponseObject, error)
+	// ActOnOrders Do the same with many orders
+	// (POST /v1/orders/bulk)
+	ActOnOrders(ctx context.Context, request ActOnOrdersRequestObject) (ActOnOrdersResponseObject, error)
 	// GetOrder Get an order
 	// (GET /v1/orders/{id})
 	GetOrder(ctx context.Context, request GetOrderRequestObject) (GetOrderResponseObject, error)
@@ -10419,6 +10751,50 @@ func (sh *strictHandler) PlaceOrder(ctx *gin.Context, params PlaceOrderParams) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PlaceOrderResponseObject); ok {
 		if err := validResponse.VisitPlaceOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ActOnOrders operation middleware
+func (sh *strictHandler) ActOnOrders(ctx *gin.Context, params ActOnOrdersParams) {
+	var request ActOnOrdersRequestObject
+
+	request.Params = params
+
+	var body ActOnOrdersJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ActOnOrders(ctx, request.(ActOnOrdersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ActOnOrders")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ActOnOrdersResponseObject); ok {
+		if err := validResponse.VisitActOnOrdersResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -65,6 +65,7 @@ func operations(generated ServerInterfaceWrapper, metrics, openAPI, docs gin.Han
 		{method: http.MethodPost, path: "/v1/orders/{id}/refunds", roles: staff, handler: generated.RefundOrder},
 		{method: http.MethodGet, path: "/v1/orders/{id}/invoices", roles: readers, handler: generated.ListOrderInvoices},
 		{method: http.MethodGet, path: "/v1/orders/{id}/invoices/{invoice_id}/pdf", roles: all, handler: generated.GetInvoicePDF},
+		{method: http.MethodPost, path: "/v1/orders/bulk", roles: staff, handler: generated.ActOnOrders},
 		{method: http.MethodPatch, path: "/v1/orders/{id}", roles: all, handler: generated.ChangeOrder},
 		{method: http.MethodGet, path: "/v1/intents", roles: all, handler: generated.ListIntents},
 		{method: http.MethodGet, path: "/v1/intents/{key}", roles: all, handler: generated.GetIntent},

@@ -50,6 +50,8 @@ type Service interface {
 	// Act does something with an order in the ERP, once for each key of the caller's source. Placement is as for Place.
 	Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error)
 
+	// ActOnMany does the same with many orders, with each as Act would. An error is about the whole.
+	ActOnMany(ctx context.Context, caller order.Caller, key string, bulk order.Bulk) ([]order.BulkOutcome, error)
 	// InvoicePDF returns an invoice of an order as the ERP prints it. Whoever gets it closes its content.
 	InvoicePDF(ctx context.Context, caller order.Caller, orderID, invoiceID int64) (order.File, error)
 

@@ -228,6 +228,7 @@ type fakeService struct {
 	findings      func(ctx context.Context, caller order.Caller, f order.FindingFilter) ([]order.Finding, error)
 	report        func(ctx context.Context, caller order.Caller) (order.SyncReport, error)
 	syncNow       func(ctx context.Context, caller order.Caller, wish order.SyncWish) (int, order.SyncStatus, error)
+	bulk          func(ctx context.Context, caller order.Caller, key string, bulk order.Bulk) ([]order.BulkOutcome, error)
 	pdf           func(ctx context.Context, caller order.Caller, orderID, invoiceID int64) (order.File, error)
 	act           func(context.Context, order.Caller, string, order.Action) (order.Placement, error)
 	products      func(ctx context.Context, caller order.Caller, f order.CatalogueFilter) ([]order.Product, order.SyncStatus, error)
@@ -307,6 +308,10 @@ func (s *fakeService) HistoryCounts(ctx context.Context, caller order.Caller) (o
 
 func (s *fakeService) Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error) {
 	return s.act(ctx, caller, key, action)
+}
+
+func (s *fakeService) ActOnMany(ctx context.Context, caller order.Caller, key string, bulk order.Bulk) ([]order.BulkOutcome, error) {
+	return s.bulk(ctx, caller, key, bulk)
 }
 
 func (s *fakeService) InvoicePDF(ctx context.Context, caller order.Caller, orderID, invoiceID int64) (order.File, error) {

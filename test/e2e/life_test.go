@@ -16,7 +16,7 @@ func TestLifeOfAnOrder(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, s *stack) {
 		c := newCaller(t, s.serve(t), s.portal)
 		reference := unique("PO")
-		placed := c.place(t, reference, orderBody(reference, map[string]any{"sku": "E-COM07", "quantity": "3"},
+		placed := c.place(t, reference, orderBody(reference, map[string]any{"sku": "E-COM07", "quantity": "1"},
 			map[string]any{"sku": "FURN_7777", "quantity": "2"})).requireStatus(t, http.StatusCreated)
 		id := placed.id(t)
 		line := func(i int) any { return placed.body["lines"].([]any)[i].(map[string]any)["erp_line_id"] }
@@ -29,9 +29,31 @@ func TestLifeOfAnOrder(t *testing.T) {
 		tags := s.people(t, "sale.order", "read", []any{id}, []any{"tag_ids"}).([]any)[0].(map[string]any)["tag_ids"]
 		require.Len(t, tags, 1, "people in Odoo see it")
 		act("confirm", "c0", nil).requireProblem(t, http.StatusConflict, "action_not_possible")
+		change := func(etag, key string) answer {
+			return c.call(t, http.MethodPatch, path("/v1/orders/%d", id), map[string]any{
+				"note":             "three, please",
+				"lines":            []any{map[string]any{"erp_line_id": line(0), "quantity": "3"}},
+				"shipping_address": map[string]any{"name": "Dock <4>", "street": "Quay 1", "city": "Ghent", "country": "BE"},
+			}, "Idempotency-Key", reference+key, "If-Match", etag)
+		}
+		etag := held.header.Get("ETag")
+		s.people(t, "sale.order", "write", []any{id}, map[string]any{"origin": "fair"})
+		now := change(etag, "e1").requireProblem(t, http.StatusPreconditionFailed, "order_changed").header.Get("ETag")
+		require.NotEqual(t, etag, now)
+		require.Equal(t, now, c.call(t, http.MethodGet, path("/v1/orders/%d", id), nil).requireStatus(t, http.StatusOK).header.Get("ETag"))
+		changed := change(now, "e2").requireStatus(t, http.StatusOK)
+		require.Equal(t, "3", changed.body["lines"].([]any)[0].(map[string]any)["quantity"])
+		require.Equal(t, "three, please", changed.body["note"])
+		require.Equal(t, "on_hold", changed.body["status"])
+		require.Empty(t, changed.body["edits"].(map[string]any)["changed"], "it is as its caller wants it")
+		require.Equal(t, "true", change(now, "e2").requireStatus(t, http.StatusOK).header.Get("Idempotency-Replayed"))
+		require.NotEqual(t, now, changed.header.Get("ETag"))
 		confirmed := act("approve", "a1", nil).requireStatus(t, http.StatusOK)
 		require.Contains(t, []any{"confirmed", "picking"}, confirmed.body["status"])
-		act("confirm", "c1", nil).requireStatus(t, http.StatusOK)
+		bulk := c.call(t, http.MethodPost, "/v1/orders/bulk", map[string]any{"action": "confirm", "order_ids": []any{id, 2147483000}},
+			"Idempotency-Key", reference+"c1").requireStatus(t, http.StatusOK).body["results"].([]any)
+		require.EqualValues(t, http.StatusOK, bulk[0].(map[string]any)["status"])
+		require.EqualValues(t, http.StatusNotFound, bulk[1].(map[string]any)["status"])
 
 		tooMuch := map[string]any{"lines": []any{map[string]any{"erp_line_id": line(0), "quantity": "3.5"}}}
 		act("fulfilments", "f2", tooMuch).requireProblem(t, http.StatusUnprocessableEntity, "more_than_left")
@@ -63,6 +85,15 @@ func TestLifeOfAnOrder(t *testing.T) {
 		invoice := invoices[0].(map[string]any)
 		require.Equal(t, "posted", invoice["state"])
 		require.Equal(t, billed.body["amount_total"], invoice["amount_total"])
+		listed := c.call(t, http.MethodGet, path("/v1/orders/%d/invoices", id), nil).requireStatus(t, http.StatusOK)
+		require.Equal(t, billed.body["invoices"], listed.body["invoices"])
+		if pdf := c.call(t, http.MethodGet, path("/v1/orders/%d/invoices/%v/pdf", id, invoice["id"]), nil); pdf.status == http.StatusOK {
+			require.True(t, strings.HasPrefix(pdf.raw, "%PDF-"))
+			require.Equal(t, "application/pdf", pdf.header.Get("Content-Type"))
+		} else { // Debian 13, on which Odoo 19 runs, has no wkhtmltopdf
+			require.Equal(t, 19, s.odoo.Major)
+			pdf.requireProblem(t, http.StatusNotImplemented, "pdf_missing")
+		}
 		act("invoices", "i2", nil).requireProblem(t, http.StatusConflict, "nothing_to_invoice")
 		pay := func(key, amount string) answer {
 			return act(path("invoices/%v/payments", invoice["id"]), key, map[string]any{"amount": amount, "reference": reference + " <card> " + key})
