@@ -26,7 +26,8 @@ type Server struct {
 	AdminUser     string
 	AdminPassword string
 
-	Documents bool // it has deliveries and invoices
+	Documents  bool // it has deliveries and invoices
+	Warehouses bool // and what else is done with goods: returns, deliveries in steps
 }
 
 // Run runs the whole suite against one server.
@@ -75,6 +76,8 @@ func Run(t *testing.T, s Server) {
 		t.Run("Deliver", b.testDeliver)
 		t.Run("Invoice", b.testInvoice)
 		t.Run("InvoiceOfADraft", b.testInvoiceOfADraft)
+	}
+	if s.Warehouses {
 		t.Run("Standing", b.testStanding)
 		t.Run("StandingWithoutStock", b.testStandingWithoutStock)
 		t.Run("StandingInSteps", b.testStandingInSteps)
