@@ -326,6 +326,32 @@ func TestAPaymentIsMadeOnce(t *testing.T) {
 	require.Len(t, erp.memos, 2)
 }
 
+// The key of a payment is deleted after its time. What was paid under it stands in the ERP.
+func TestAPaymentIsMadeOnceAlsoWhenItsKeyIsForgotten(t *testing.T) {
+	t.Parallel()
+	b, erp := setupDocuments(t)
+	_, err := b.Act(t.Context(), portal, "i1", order.Action{Kind: order.Bill, OrderID: erp.of})
+	require.NoError(t, err)
+	_, err = b.Act(t.Context(), portal, "p1", erp.pay(30))
+	require.NoError(t, err)
+	b.later(31 * 24 * time.Hour)
+	require.NoError(t, b.Purge(t.Context()))
+	_, err = b.Intent(t.Context(), portal, "", "p1")
+	requireKind(t, err, order.NotFound, "intent_not_found")
+
+	done, err := b.Act(t.Context(), portal, "p1", erp.pay(30))
+	require.NoError(t, err)
+	require.NotNil(t, done.Order)
+	require.False(t, done.Replayed, "the key was forgotten")
+	require.Len(t, erp.memos, 1, "and its payment recognized")
+
+	b.later(31 * 24 * time.Hour)
+	require.NoError(t, b.Purge(t.Context()))
+	_, err = b.Act(t.Context(), portal, "p1", erp.pay(20))
+	require.NoError(t, err)
+	require.Len(t, erp.memos, 2, "the key is free for another payment")
+}
+
 // What the gateway's user may not do in the ERP is said, and may be asked for again once it may.
 func TestAnActionThatTheERPDoesNotPermit(t *testing.T) {
 	t.Parallel()

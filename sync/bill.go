@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -58,13 +59,11 @@ func billed(_ context.Context, a *attempt, o order.Order) (bool, error) {
 // planPayment holds a payment to its invoice, and gives it a memo that tells it from every other.
 func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
 	wish := a.in.Action
-	i := slices.IndexFunc(o.Invoices, func(in order.Invoice) bool { return in.ID == wish.InvoiceID })
-	if i < 0 {
-		return order.ActionPlan{}, order.Errorf(order.NotFound, "invoice_not_found", "Order %s has no invoice %d.", o.Number, wish.InvoiceID)
-	}
-	invoice := o.Invoices[i]
+	invoice, there := invoiceOf(o, wish.InvoiceID)
 	switch {
-	case invoice.State != order.Posted || invoice.CreditNote:
+	case !there:
+		return order.ActionPlan{}, order.Errorf(order.NotFound, "invoice_not_found", "Order %s has no invoice %d.", o.Number, wish.InvoiceID)
+	case !isPayable(invoice):
 		return order.ActionPlan{}, order.Errorf(order.Conflict, "invoice_not_payable", "The invoice %d is not a posted invoice of the customer.", wish.InvoiceID)
 	case !wish.Amount.Equal(wish.Amount.Truncate(int32(o.CurrencyDecimals))):
 		return order.ActionPlan{}, tooFine("amount", o.CurrencyDecimals)
@@ -77,9 +76,20 @@ func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (ord
 	}}, nil
 }
 
-// paymentMemo is the caller's reference, and a mark by which the payment of this key is found again.
+func invoiceOf(o order.Order, id int64) (in order.Invoice, there bool) {
+	i := slices.IndexFunc(o.Invoices, func(in order.Invoice) bool { return in.ID == id })
+	if i < 0 {
+		return in, false
+	}
+	return o.Invoices[i], true
+}
+
+func isPayable(in order.Invoice) bool { return in.State == order.Posted && !in.CreditNote }
+
+// paymentMemo is the caller's reference, and a mark by which this payment of this key is found again. Another payment has another one,
+// so that a key which was deleted after its time is free for it.
 func paymentMemo(tenant string, in *order.Intent) string {
-	sum := sha256.Sum256([]byte(tenant + "\x00" + in.Source + "\x00" + in.Key))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d\x00%s", tenant, in.Source, in.Key, in.Action.InvoiceID, in.Action.Amount))
 	return strings.TrimSpace(in.Action.Reference + " (og-" + hex.EncodeToString(sum[:8]) + ")")
 }
 
@@ -87,11 +97,16 @@ func (s *Service) pay(ctx context.Context, a *attempt, _ order.Order) error {
 	return s.erp.Pay(ctx, *a.in.Plan.Action.Payment)
 }
 
-func (s *Service) paid(ctx context.Context, a *attempt, _ order.Order) (bool, error) {
-	if a.in.Plan.Action == nil {
+// paid reports whether there is a payment with the memo: also before anything was planned, because the intent of an earlier request with this
+// key may have been deleted after its time.
+func (s *Service) paid(ctx context.Context, a *attempt, o order.Order) (bool, error) {
+	if a.in.Plan.Action != nil {
+		return s.erp.Paid(ctx, a.in.Plan.Action.Payment.Memo)
+	}
+	if invoice, _ := invoiceOf(o, a.in.Action.InvoiceID); !isPayable(invoice) {
 		return false, nil
 	}
-	return s.erp.Paid(ctx, a.in.Plan.Action.Payment.Memo)
+	return s.erp.Paid(ctx, paymentMemo(s.tenant.Name, &a.in))
 }
 
 func accountingMissing() *order.Error {
