@@ -206,7 +206,7 @@ func (s *Service) perform(ctx context.Context, token string, a *attempt) {
 		a.calledOff = true
 	case !a.in.CancelRequestedAt.IsZero():
 		a.fail(odoo.NotSent, errMayStillAppear)
-	case p.once && a.in.Plan.Action != nil && !a.alone:
+	case p.once && a.in.Plan.Action != nil && !a.alone && !failpoint.Out(failpoint.PayOnce):
 		a.fail(odoo.NotSent, errMayStillAppear)
 	case a.in.Plan.Action == nil:
 		s.begin(ctx, token, a, p, before.Order)
@@ -245,6 +245,9 @@ func (s *Service) planAction(ctx context.Context, token string, a *attempt, p pe
 		return
 	}
 	a.in.Plan.Action = &plan
+	if failpoint.Out(failpoint.PlanKept) {
+		return
+	}
 	saved, err := s.mirror.SavePlans(ctx, s.tenant.ID, token, map[int64]order.Plan{a.in.ID: a.in.Plan})
 	if err != nil || len(saved) == 0 {
 		a.fail(odoo.NotSent, errors.Join(errHalted, err))
@@ -261,6 +264,9 @@ func (s *Service) lookAtOutcome(ctx context.Context, a *attempt, p performer, ca
 		return
 	}
 	done, err := p.done(ctx, a, after.Order)
+	if failpoint.Out(failpoint.OrderProves) {
+		done, err = callErr == nil, nil
+	}
 	switch {
 	case err != nil && !isRefusal(err):
 		a.fail(odoo.Unknown, errors.Join(callErr, err))
