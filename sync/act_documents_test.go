@@ -110,7 +110,7 @@ func (e *documentERP) HasTracking(context.Context) (bool, error) { return false,
 // send is what validating the delivery does.
 func (e *documentERP) send(quantity func(order.Move) decimal.Decimal) {
 	for i := range e.moves {
-		e.moves[i].Done = quantity(e.moves[i])
+		e.moves[i].Done, e.moves[i].State = quantity(e.moves[i]), order.DocumentDelivered
 	}
 	e.delivery.State = order.DocumentDelivered
 }
@@ -195,6 +195,10 @@ func TestFulfilmentBesidePeople(t *testing.T) {
 		"somebody sends it out before":                    {before: func(e *documentERP) { e.send(all) }, code: "nothing_to_fulfil"},
 		"somebody sends it out as planned in that moment": {between: func(e *documentERP) { e.send(all) }},
 		"somebody sends out half of it in that moment":    {between: func(e *documentERP) { e.send(half) }, code: "fulfilled_otherwise"},
+		"somebody leaves it for a back order in that moment": {between: func(e *documentERP) {
+			e.send(all)
+			e.moves[0].State, e.moves[0].DeliveryID = order.Ready, 71 // where it is reserved again
+		}, code: "fulfilled_otherwise"},
 		"somebody cancels it in that moment": {
 			between: func(e *documentERP) { e.delivery.State = order.DocumentCancelled }, code: "fulfilled_otherwise"},
 	} {
