@@ -45,7 +45,7 @@ const (
 	LeaveAlone     Guard = "leave-alone"     // a repetition does not overwrite what people edited
 	OneAction      Guard = "one-action"      // an action holds its order until it is done
 	PlanKept       Guard = "plan-kept"       // what an action comes to is stored before anything is sent
-	PayOnce        Guard = "pay-once"        // nothing is paid again while an earlier call may still run
+	PayOnce        Guard = "pay-once"        // nothing is paid or invoiced again while an earlier call may still run
 	OrderProves    Guard = "order-proves"    // whether an action was done is read from the order, not from the answer
 )
 

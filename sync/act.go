@@ -155,6 +155,13 @@ type performer struct {
 	// once says that asking again, while an earlier call may still run, could do it twice. Of the others Odoo's own state
 	// forbids that.
 	once bool
+	// again reports, where once is set, whether the order shows that what must not be asked for again was done, and the rest may be.
+	again func(*attempt, order.Order) bool
+}
+
+// mayRepeat reports whether an action of which something was sent may be asked for again, by an order as it stands now.
+func (p performer) mayRepeat(a *attempt, o order.Order) bool {
+	return !p.once || a.alone || p.again != nil && p.again(a, o) || failpoint.Out(failpoint.PayOnce)
 }
 
 func (s *Service) performer(kind order.ActionKind) performer {
@@ -182,7 +189,7 @@ func (s *Service) performer(kind order.ActionKind) performer {
 		order.Confirm: {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error { return s.erp.ConfirmOrder(ctx, o.ID) }},
 		order.Cancel:  {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error { return s.erp.CancelOrder(ctx, o.ID) }},
 		order.Fulfil:  {done: s.fulfilled, act: s.fulfil, plan: s.planFulfilment},
-		order.Bill:    {done: billed, act: s.bill, plan: s.planBill},
+		order.Bill:    {done: billed, act: s.bill, plan: s.planBill, once: true, again: isDrafted},
 		order.Pay:     {done: s.paid, act: s.pay, plan: s.planPayment, once: true},
 	}[kind]
 }
@@ -206,7 +213,7 @@ func (s *Service) perform(ctx context.Context, token string, a *attempt) {
 		a.calledOff = true
 	case !a.in.CancelRequestedAt.IsZero():
 		a.fail(odoo.NotSent, errMayStillAppear)
-	case p.once && a.in.Plan.Action != nil && !a.alone && !failpoint.Out(failpoint.PayOnce):
+	case a.in.Plan.Action != nil && !p.mayRepeat(a, before.Order):
 		a.fail(odoo.NotSent, errMayStillAppear)
 	case a.in.Plan.Action == nil:
 		s.begin(ctx, token, a, p, before.Order)

@@ -330,6 +330,31 @@ func TestAPaymentIsMadeOnce(t *testing.T) {
 	require.Len(t, erp.memos, 2)
 }
 
+// A call to invoice whose answer was lost may still run, and would invoice what becomes invoiceable meanwhile. What was drafted is posted at once.
+func TestAnInvoiceIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	b, erp := setupDocuments(t)
+	bill := order.Action{Kind: order.Bill, OrderID: erp.of}
+	erp.never = errLost
+	done, err := b.Act(t.Context(), portal, "i1", bill)
+	require.NoError(t, err)
+	require.Nil(t, done.Order)
+	for range 3 {
+		b.later(time.Minute)
+		_, err = b.ResolveDue(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, erp.invoices, "the first call may still run")
+		require.Equal(t, order.Sending, b.intent(t, "i1").State)
+	}
+	erp.draft(80) // it did
+	b.later(time.Minute)
+	_, err = b.ResolveDue(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, order.Performed, b.intent(t, "i1").State)
+	require.Len(t, erp.invoices, 1)
+	require.Equal(t, order.Posted, erp.invoices[0].State)
+}
+
 // The key of a payment is deleted after its time. What was paid under it stands in the ERP.
 func TestAPaymentIsMadeOnceAlsoWhenItsKeyIsForgotten(t *testing.T) {
 	t.Parallel()

@@ -56,6 +56,14 @@ func billed(_ context.Context, a *attempt, o order.Order) (bool, error) {
 	return posted, nil
 }
 
+// isDrafted reports whether the order has an invoice beside those that it had before: all that is left is to post it. Before that, an earlier
+// call that still runs could make another one, of what becomes invoiceable meanwhile.
+func isDrafted(a *attempt, o order.Order) bool {
+	return slices.ContainsFunc(o.Invoices, func(in order.Invoice) bool {
+		return isDraft(in) && !slices.Contains(a.in.Plan.Action.KnownInvoices, in.ID)
+	})
+}
+
 // planPayment holds a payment to its invoice, and gives it a memo that tells it from every other.
 func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
 	wish := a.in.Action
