@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,11 +24,19 @@ func TestSandboxAs19(t *testing.T) {
 // With the applications that bring deliveries and invoices, as a server has them that keeps a warehouse.
 func TestSandboxWithDocuments(t *testing.T) {
 	t.Parallel()
-	for _, major := range []int{14, 19} {
-		t.Run(strconv.Itoa(major), func(t *testing.T) {
+	for name, of := range map[string]struct {
+		major    int
+		protocol odoo.Protocol
+		password string
+	}{
+		"as 14":             {14, odoo.XMLRPC, sandbox.Password},
+		"as 19":             {19, odoo.XMLRPC, sandbox.Password},
+		"as 19 over JSON-2": {19, odoo.JSON2, sandbox.Key},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := startSandboxWith(t, sandbox.Options{Major: major, Documents: true})
-			s.Documents = true
+			s := startSandboxWith(t, sandbox.Options{Major: of.major, Documents: true})
+			s.Documents, s.Protocol, s.Password = true, of.protocol, of.password
 			conformance.Run(t, s)
 		})
 	}
