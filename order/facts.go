@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -116,16 +115,17 @@ func (s Snapshot) NewsOfDeletions(known Known) []HistoryEntry {
 		there["invoice/"+number(in.ID)] = true
 	}
 	for _, subject := range slices.Sorted(maps.Keys(known)) {
-		kind, id, _ := strings.Cut(subject, "/")
+		kind, text, _ := strings.Cut(subject, "/")
+		id, err := strconv.ParseInt(text, 10, 64)
 		state := known.State(subject)
-		if there[subject] || state == documentDeleted || strings.HasPrefix(state, documentDone) {
+		if err != nil || there[subject] || state == documentDeleted || strings.HasPrefix(state, documentDone) {
 			continue
 		}
 		switch {
 		case kind == "delivery" && s.AllDeliveries:
-			n.tell(subject, documentDeleted, HistoryDeliveryDeleted, map[string]any{"delivery_id": json.Number(id)})
+			n.tell(subject, documentDeleted, HistoryDeliveryDeleted, map[string]any{"delivery_id": id})
 		case kind == "invoice" && s.AllInvoices:
-			n.tell(subject, documentDeleted, HistoryInvoiceDeleted, map[string]any{"invoice_id": json.Number(id)})
+			n.tell(subject, documentDeleted, HistoryInvoiceDeleted, map[string]any{"invoice_id": id})
 		}
 	}
 	return n.entries
