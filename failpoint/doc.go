@@ -43,8 +43,12 @@ const (
 	Acknowledged   Guard = "acknowledged"    // what was answered 202 is not refused later
 	DeletedStays   Guard = "deleted-stays"   // an order deleted in the ERP is not made again
 	LeaveAlone     Guard = "leave-alone"     // a repetition does not overwrite what people edited
+	OneAction      Guard = "one-action"      // an action holds its order until it is done
+	PlanKept       Guard = "plan-kept"       // what an action comes to is stored before anything is sent
+	PayOnce        Guard = "pay-once"        // nothing is paid or invoiced again while an earlier call may still run
+	OrderProves    Guard = "order-proves"    // whether an action was done is read from the order, not from the answer
 )
 
 // Guards are all of them.
 var Guards = []Guard{ExternalID, UnknownOutcome, DoubtLasts, StickyDoubt, Fence, Replay, Fingerprint, Takeover, WrongClock,
-	QueueBound, QueueOrder, Acknowledged, DeletedStays, LeaveAlone}
+	QueueBound, QueueOrder, Acknowledged, DeletedStays, LeaveAlone, OneAction, PlanKept, PayOnce, OrderProves}

@@ -139,6 +139,7 @@ func (c *Client) addDocuments(ctx context.Context, reads []orderRead) error {
 	return c.withDocuments(ctx, func(models documentModels) error {
 		for _, s := range byID {
 			s.Deliveries, s.Invoices, s.DocumentsWriteDate, s.stock = nil, nil, time.Time{}, models.stock
+			s.AllDeliveries, s.AllInvoices = models.deliveries, models.invoices
 		}
 		if models.deliveries {
 			if err := c.addDeliveries(ctx, models, ids, byID); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,6 +103,34 @@ func (o Order) News(known Known) []HistoryEntry {
 	return n.entries
 }
 
+// NewsOfDeletions returns the entries that the history needs to say which deliveries and invoices are gone that it spoke of. What went out
+// stays, as Odoo has it. Known learns them.
+func (s Snapshot) NewsOfDeletions(known Known) []HistoryEntry {
+	n := news{order: s.ID, known: known}
+	there := map[string]bool{}
+	for _, d := range s.Deliveries {
+		there["delivery/"+number(d.ID)] = true
+	}
+	for _, in := range s.Invoices {
+		there["invoice/"+number(in.ID)] = true
+	}
+	for _, subject := range slices.Sorted(maps.Keys(known)) {
+		kind, text, _ := strings.Cut(subject, "/")
+		id, err := strconv.ParseInt(text, 10, 64)
+		state := known.State(subject)
+		if err != nil || there[subject] || state == documentDeleted || strings.HasPrefix(state, documentDone) {
+			continue
+		}
+		switch {
+		case kind == "delivery" && s.AllDeliveries:
+			n.tell(subject, documentDeleted, HistoryDeliveryDeleted, map[string]any{"delivery_id": id})
+		case kind == "invoice" && s.AllInvoices:
+			n.tell(subject, documentDeleted, HistoryInvoiceDeleted, map[string]any{"invoice_id": id})
+		}
+	}
+	return n.entries
+}
+
 // NewsOfEdits returns the entry, if one is needed, that says how the order differs from what was sent; empty: not at all.
 func (k Known) NewsOfEdits(orderID int64, edits string) []HistoryEntry {
 	state := EditsState(edits)
@@ -135,6 +164,7 @@ const (
 	documentCreated   = "created"
 	documentPosted    = "posted"
 	documentCancelled = "cancelled"
+	documentDeleted   = "deleted"
 	documentDone      = "done/"
 )
 

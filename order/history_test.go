@@ -134,6 +134,40 @@ func TestNewsTellsEachFactOnce(t *testing.T) {
 	require.Equal(t, []string{"order:cancelled"}, news())
 }
 
+// What is gone is told once, and only by a reading that has all there is.
+func TestDeletedDocumentsAreTold(t *testing.T) {
+	t.Parallel()
+	s := order.Snapshot{Order: order.Order{
+		ID: 7, Status: order.Shipped,
+		Deliveries: []order.Delivery{{ID: 1, State: order.DocumentDelivered}, {ID: 2, State: order.Ready}},
+		Invoices:   []order.Invoice{{ID: 3, State: order.Open, Payment: "not_paid"}, {ID: 4, State: order.Posted, Payment: "paid"}},
+	}}
+	known := order.Known{}
+	gone := func() (told []string) {
+		s.News(known)
+		for _, e := range s.NewsOfDeletions(known) {
+			told = append(told, e.Code+e.Payload)
+		}
+		return told
+	}
+	s.AllDeliveries, s.AllInvoices = true, true
+	require.Empty(t, gone())
+	all := s
+	s.Deliveries, s.Invoices, s.AllDeliveries, s.AllInvoices = nil, nil, false, false
+	require.Empty(t, gone(), "read without documents")
+	s.AllInvoices = true
+	require.Equal(t, []string{`billing:invoice_deleted{"invoice_id":3}`, `billing:invoice_deleted{"invoice_id":4}`}, gone())
+	s.AllDeliveries = true
+	require.Equal(t, []string{`inventory:delivery_deleted{"delivery_id":2}`}, gone(), "what went out stays")
+	require.Empty(t, gone(), "it was told")
+	s = all
+	var codes []string
+	for _, e := range s.News(known) {
+		codes = append(codes, e.Code)
+	}
+	require.Equal(t, []string{order.HistoryDeliveryReopened, order.HistoryInvoiceReopened, order.HistoryInvoicePosted}, codes, "it is there after all")
+}
+
 func TestFactsAreLearnedFromEntries(t *testing.T) {
 	t.Parallel()
 	o := order.Order{ID: 7, Status: order.Confirmed, Deliveries: []order.Delivery{{ID: 1, State: order.DocumentDelivered, Tracking: "=#1"}}}

@@ -75,7 +75,10 @@ type Snapshot struct {
 	LinesWriteDate time.Time // the latest write_date among its lines; zero without lines
 	// DocumentsWriteDate is the latest write_date among its deliveries and invoices; zero without any.
 	DocumentsWriteDate time.Time
-	ReadAt             time.Time // a moment, by the ERP's clock, before which everything committed is in this snapshot
+	// AllDeliveries and AllInvoices say that none is missing. Quotations are read without, and so are those that the gateway's user may not read.
+	AllDeliveries, AllInvoices bool
+
+	ReadAt time.Time // a moment, by the ERP's clock, before which everything committed is in this snapshot
 }
 
 // IDRange are the ids above After, up to UpTo. The zero IDRange is all of them.

@@ -31,6 +31,7 @@ const (
 	HistoryDeliveryCreated   = "inventory:delivery_created"
 	HistoryDeliveryCancelled = "inventory:delivery_cancelled"
 	HistoryDeliveryReopened  = "inventory:delivery_reopened"
+	HistoryDeliveryDeleted   = "inventory:delivery_deleted" // or a return
 	HistoryShipped           = "inventory:shipped"
 	HistoryTracked           = "inventory:tracked" // the tracking number of what was shipped is another
 	HistoryReturnCreated     = "inventory:return_created"
@@ -42,6 +43,7 @@ const (
 	HistoryInvoicePosted       = "billing:invoice_posted"
 	HistoryInvoiceCancelled    = "billing:invoice_cancelled"
 	HistoryInvoiceReopened     = "billing:invoice_reopened" // posted or cancelled, and a draft again
+	HistoryInvoiceDeleted      = "billing:invoice_deleted"  // or a credit note
 	HistoryCreditNoteCreated   = "billing:credit_note_created"
 	HistoryCreditNotePosted    = "billing:credit_note_posted"
 	HistoryCreditNoteCancelled = "billing:credit_note_cancelled"

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"ordergate/failpoint"
 	"ordergate/order"
 )
 
@@ -68,7 +69,9 @@ func newIntentRow(in *order.Intent) (intentRow, error) {
 	}
 	if in.Action != nil {
 		row.ERPOrderID = sql.NullInt64{Int64: in.Action.OrderID, Valid: true}
-		row.BusyOrderID = row.ERPOrderID
+		if !failpoint.Out(failpoint.OneAction) {
+			row.BusyOrderID = row.ERPOrderID
+		}
 	}
 	return row, nil
 }

@@ -53,6 +53,7 @@ func (u *upsert) tell(batch telling, standing map[int64]orderRow) error {
 				history.add(id, u.writer(id), appeared)
 			}
 			history.add(id, u.writer(id), a.seen.News(history.known[id])...)
+			history.add(id, u.writer(id), a.seen.NewsOfDeletions(history.known[id])...)
 			history.add(id, u.writer(id), history.known[id].NewsOfEdits(id, a.order.Edits.String)...)
 		}
 	}

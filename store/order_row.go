@@ -110,7 +110,7 @@ func (r orderRow) documents() (d documents, err error) {
 type arrival struct {
 	order orderRow
 	lines []lineRow
-	seen  order.Order // as much of it as its history tells of
+	seen  order.Snapshot // as much of it as its history tells of
 }
 
 // prepareSnapshot brings a snapshot to what the database can hold exactly, on every dialect alike.
@@ -127,7 +127,10 @@ func prepareSnapshot(s order.Snapshot) (arrival, error) {
 			DocumentsWriteDate: nullTime(s.DocumentsWriteDate), ReadAt: nullTime(s.ReadAt),
 		},
 		lines: make([]lineRow, len(s.Lines)),
-		seen:  order.Order{ID: s.ID, Status: s.Status, Deliveries: s.Deliveries, Invoices: s.Invoices},
+		seen: order.Snapshot{
+			Order:         order.Order{ID: s.ID, Status: s.Status, Deliveries: s.Deliveries, Invoices: s.Invoices},
+			AllDeliveries: s.AllDeliveries, AllInvoices: s.AllInvoices,
+		},
 	}
 	for i, l := range s.Lines {
 		a.lines[i] = lineRow{

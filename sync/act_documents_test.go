@@ -127,7 +127,7 @@ func (e *documentERP) HasTracking(context.Context) (bool, error) { return false,
 // send is what validating the delivery does.
 func (e *documentERP) send(quantity func(order.Move) decimal.Decimal) {
 	for i := range e.moves {
-		e.moves[i].Done = quantity(e.moves[i])
+		e.moves[i].Done, e.moves[i].State = quantity(e.moves[i]), order.DocumentDelivered
 	}
 	e.delivery.State = order.DocumentDelivered
 }
@@ -216,6 +216,10 @@ func TestFulfilmentBesidePeople(t *testing.T) {
 		"somebody sends it out before":                    {before: func(e *documentERP) { e.send(all) }, code: "nothing_to_fulfil"},
 		"somebody sends it out as planned in that moment": {between: func(e *documentERP) { e.send(all) }},
 		"somebody sends out half of it in that moment":    {between: func(e *documentERP) { e.send(half) }, code: "fulfilled_otherwise"},
+		"somebody leaves it for a back order in that moment": {between: func(e *documentERP) {
+			e.send(all)
+			e.moves[0].State, e.moves[0].DeliveryID = order.Ready, 71 // where it is reserved again
+		}, code: "fulfilled_otherwise"},
 		"somebody cancels it in that moment": {
 			between: func(e *documentERP) { e.delivery.State = order.DocumentCancelled }, code: "fulfilled_otherwise"},
 	} {
@@ -345,6 +349,57 @@ func TestAPaymentIsMadeOnce(t *testing.T) {
 	_, err = b.Act(t.Context(), portal, "p5", erp.pay(1))
 	requireKind(t, err, order.Conflict, "invoice_not_payable")
 	require.Len(t, erp.memos, 2)
+}
+
+// A call to invoice whose answer was lost may still run, and would invoice what becomes invoiceable meanwhile. What was drafted is posted at once.
+func TestAnInvoiceIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	b, erp := setupDocuments(t)
+	bill := order.Action{Kind: order.Bill, OrderID: erp.of}
+	erp.never = errLost
+	done, err := b.Act(t.Context(), portal, "i1", bill)
+	require.NoError(t, err)
+	require.Nil(t, done.Order)
+	for range 3 {
+		b.later(time.Minute)
+		_, err = b.ResolveDue(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, erp.invoices, "the first call may still run")
+		require.Equal(t, order.Sending, b.intent(t, "i1").State)
+	}
+	erp.draft(80) // it did
+	b.later(time.Minute)
+	_, err = b.ResolveDue(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, order.Performed, b.intent(t, "i1").State)
+	require.Len(t, erp.invoices, 1)
+	require.Equal(t, order.Posted, erp.invoices[0].State)
+}
+
+// The key of a payment is deleted after its time. What was paid under it stands in the ERP.
+func TestAPaymentIsMadeOnceAlsoWhenItsKeyIsForgotten(t *testing.T) {
+	t.Parallel()
+	b, erp := setupDocuments(t)
+	_, err := b.Act(t.Context(), portal, "i1", order.Action{Kind: order.Bill, OrderID: erp.of})
+	require.NoError(t, err)
+	_, err = b.Act(t.Context(), portal, "p1", erp.pay(30))
+	require.NoError(t, err)
+	b.later(31 * 24 * time.Hour)
+	require.NoError(t, b.Purge(t.Context()))
+	_, err = b.Intent(t.Context(), portal, "", "p1")
+	requireKind(t, err, order.NotFound, "intent_not_found")
+
+	done, err := b.Act(t.Context(), portal, "p1", erp.pay(30))
+	require.NoError(t, err)
+	require.NotNil(t, done.Order)
+	require.False(t, done.Replayed, "the key was forgotten")
+	require.Len(t, erp.memos, 1, "and its payment recognized")
+
+	b.later(31 * 24 * time.Hour)
+	require.NoError(t, b.Purge(t.Context()))
+	_, err = b.Act(t.Context(), portal, "p1", erp.pay(20))
+	require.NoError(t, err)
+	require.Len(t, erp.memos, 2, "the key is free for another payment")
 }
 
 // What the gateway's user may not do in the ERP is said, and may be asked for again once it may.

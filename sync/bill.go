@@ -55,15 +55,21 @@ func billed(_ context.Context, a *attempt, o order.Order) (bool, error) {
 	return posted, nil
 }
 
+// isDrafted reports whether the order has an invoice beside those that it had before: all that is left is to post it. Before that, an earlier
+// call that still runs could make another one, of what becomes invoiceable meanwhile.
+func isDrafted(a *attempt, o order.Order) bool {
+	return slices.ContainsFunc(o.Invoices, func(in order.Invoice) bool {
+		return isDraft(in) && !slices.Contains(a.in.Plan.Action.KnownInvoices, in.ID)
+	})
+}
+
 // planPayment holds a payment to its invoice, and gives it a memo that tells it from every other.
 func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
 	wish := a.in.Action
-	i := slices.IndexFunc(o.Invoices, func(in order.Invoice) bool { return in.ID == wish.InvoiceID })
-	if i < 0 {
-		return order.ActionPlan{}, order.Errorf(order.NotFound, "invoice_not_found", "Order %s has no invoice %d.", o.Number, wish.InvoiceID)
-	}
-	invoice := o.Invoices[i]
+	invoice, there := invoiceOf(o, wish.InvoiceID)
 	switch {
+	case !there:
+		return order.ActionPlan{}, order.Errorf(order.NotFound, "invoice_not_found", "Order %s has no invoice %d.", o.Number, wish.InvoiceID)
 	case invoice.State != order.Posted:
 		return order.ActionPlan{}, order.Errorf(order.Conflict, "invoice_not_payable", "The invoice %d is not posted.", wish.InvoiceID)
 	case !wish.Amount.Equal(wish.Amount.Truncate(int32(o.CurrencyDecimals))):
@@ -77,9 +83,18 @@ func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (ord
 	}}, nil
 }
 
-// memo is a text for people, and a mark by which the document of this key is found again.
+func invoiceOf(o order.Order, id int64) (in order.Invoice, there bool) {
+	i := slices.IndexFunc(o.Invoices, func(in order.Invoice) bool { return in.ID == id })
+	if i < 0 {
+		return in, false
+	}
+	return o.Invoices[i], true
+}
+
+// memo is a text for people, and a mark by which the document of this request is found again. Another request with the same key has another
+// mark, so that a key which was deleted after its time is free for it.
 func memo(tenant string, in *order.Intent, text string) string {
-	sum := sha256.Sum256([]byte(tenant + "\x00" + in.Source + "\x00" + in.Key))
+	sum := sha256.Sum256([]byte(strings.Join([]string{tenant, in.Source, in.Key, in.Fingerprint}, "\x00")))
 	return strings.TrimSpace(text + " (og-" + hex.EncodeToString(sum[:8]) + ")")
 }
 
@@ -87,11 +102,16 @@ func (s *Service) pay(ctx context.Context, a *attempt, _ order.Order) error {
 	return s.erp.Pay(ctx, *a.in.Plan.Action.Payment)
 }
 
-func (s *Service) paid(ctx context.Context, a *attempt, _ order.Order) (bool, error) {
-	if a.in.Plan.Action == nil {
+// paid reports whether there is a payment with the memo: also before anything was planned, because the intent of an earlier request with this
+// key may have been deleted after its time.
+func (s *Service) paid(ctx context.Context, a *attempt, o order.Order) (bool, error) {
+	if a.in.Plan.Action != nil {
+		return s.erp.Paid(ctx, a.in.Plan.Action.Payment.Memo)
+	}
+	if invoice, _ := invoiceOf(o, a.in.Action.InvoiceID); invoice.State != order.Posted {
 		return false, nil
 	}
-	return s.erp.Paid(ctx, a.in.Plan.Action.Payment.Memo)
+	return s.erp.Paid(ctx, memo(s.tenant.Name, &a.in, a.in.Action.Reference))
 }
 
 func accountingMissing() *order.Error {

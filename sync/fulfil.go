@@ -205,10 +205,14 @@ func (s *Service) fulfilled(ctx context.Context, a *attempt, o order.Order) (boo
 		return false, err
 	}
 	for _, m := range moves {
-		if !m.Done.Equal(planned[m.ID].Quantity) {
+		sent := m.Done
+		if m.State != order.DocumentDelivered { // it was left behind: in a back order, say, where it is reserved again
+			sent = decimal.Zero
+		}
+		if !sent.Equal(planned[m.ID].Quantity) {
 			return false, order.Errorf(order.Conflict, "fulfilled_otherwise",
 				"Somebody sent out the delivery %d in the ERP at the same time, with %s instead of %s of line %d. Look at the order, and fulfil what is left with a new key.",
-				m.DeliveryID, m.Done, planned[m.ID].Quantity, m.LineID)
+				deliveryOfMove(a.in.Plan.Action, m.ID), sent, planned[m.ID].Quantity, m.LineID)
 		}
 	}
 	if len(tracked) == 0 {
@@ -225,6 +229,16 @@ func (s *Service) fulfilled(ctx context.Context, a *attempt, o order.Order) (boo
 		}
 	}
 	return true, nil
+}
+
+// deliveryOfMove is the delivery that a move was planned to go with; it may be in another one by now.
+func deliveryOfMove(plan *order.ActionPlan, moveID int64) int64 {
+	for _, p := range plan.Deliveries {
+		if slices.ContainsFunc(p.Moves, func(m order.PlannedMove) bool { return m.MoveID == moveID }) {
+			return p.DeliveryID
+		}
+	}
+	return 0
 }
 
 func deliveryOf(o order.Order, id int64) order.Delivery {

@@ -13,7 +13,10 @@ type database struct {
 	models map[string]*model
 
 	externalIDs map[string]int64 // complete name → row of ir.model.data
-	orderNumber int64            // last number given; like PostgreSQL's sequences, a rollback does not give one back
+	documents   bool             // there are deliveries and invoices
+
+	// The last numbers given. Like PostgreSQL's sequences, a rollback does not give one back.
+	orderNumber, pickingNumber, invoiceNumber int64
 }
 
 // user is who a call was authenticated as.

@@ -1,6 +1,6 @@
 // Package sandbox is a stand-in for Odoo that lives inside the process. It speaks the real XML-RPC, and as version 19 JSON-2,
-// over HTTP for what an order gateway needs: catalogue, partners, sale orders and load with external ids. `ordergate serve --sandbox`
-// runs on it, and so do the project's tests.
+// over HTTP for what an order gateway needs: catalogue, partners, sale orders and load with external ids, and with Options.Documents
+// deliveries, invoices and payments. `ordergate serve --sandbox` runs on it, and so do the project's tests.
 //
 //	server, err := sandbox.Start(sandbox.Options{Major: 19})
 //	if err != nil {

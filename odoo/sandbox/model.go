@@ -16,6 +16,7 @@ const (
 	kindText      kind = "text"
 	kindHTML      kind = "html"
 	kindBoolean   kind = "boolean"
+	kindDate      kind = "date" // kept as Odoo writes it, "2026-03-14"
 	kindDatetime  kind = "datetime"
 	kindSelection kind = "selection"
 	kindMany2one  kind = "many2one"

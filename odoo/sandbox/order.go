@@ -19,7 +19,8 @@ const (
 	saleOrderLine = "sale.order.line"
 )
 
-func orderModel(major int) *model {
+func orderModel(o Options) *model {
+	major := o.Major
 	states := []option{{stateDraft, "Quotation"}, {stateSent, "Quotation Sent"}, {stateSale, "Sales Order"}}
 	if major < 17 {
 		states = append(states, option{stateDone, "Locked"})
@@ -48,6 +49,13 @@ func orderModel(major int) *model {
 	}
 	if major >= 17 {
 		fields = append(fields, &field{name: "locked", label: "Locked", kind: kindBoolean})
+	}
+	if o.Documents {
+		fields = append(fields,
+			&field{name: "picking_ids", label: "Transfers", kind: kindOne2many, comodel: stockPicking, inverse: "sale_id"},
+			&field{name: "invoice_ids", label: "Invoices", kind: kindMany2many, comodel: accountMove},
+			&field{name: "invoice_status", label: "Invoice Status", kind: kindSelection, compute: invoiceStatus,
+				options: []option{{"invoiced", "Fully Invoiced"}, {"to invoice", "To Invoice"}, {"no", "Nothing to Invoice"}}})
 	}
 	m := define(saleOrder, "Sales Order", fields)
 	m.order = "date_order desc, id desc"
@@ -82,7 +90,8 @@ func orderModel(major int) *model {
 	return m
 }
 
-func lineModel(major int) *model {
+func lineModel(o Options) *model {
+	major := o.Major
 	unit, taxes, priceDigits := "product_uom_id", "tax_ids", 0
 	if major < 19 {
 		unit, taxes, priceDigits = "product_uom", "tax_id", 2
@@ -103,8 +112,8 @@ func lineModel(major int) *model {
 		{name: "qty_delivered", label: "Delivery Quantity", kind: kindFloat, digits: 2},
 		{name: "qty_invoiced", label: "Invoiced Quantity", kind: kindFloat, digits: 2},
 		{name: "qty_delivered_method", label: "Method to update delivered qty", kind: kindSelection,
-			options: []option{{"manual", "Manual"}, {"analytic", "Analytic From Expenses"}},
-			compute: func(*env, *model, *row) any { return "manual" }}, // no application is there that would know better
+			options: []option{{"manual", "Manual"}, {"analytic", "Analytic From Expenses"}, {"stock_move", "Stock Moves"}},
+			compute: deliveryMethod},
 		{name: "display_type", label: "Display Type", kind: kindSelection,
 			options: []option{{"line_section", "Section"}, {"line_note", "Note"}}},
 		related("state", "Order Status", kindSelection, "", "order_id", "state"),
@@ -148,6 +157,15 @@ func lineModel(major int) *model {
 		return nil
 	}
 	return m
+}
+
+// deliveryMethod is how it is known what of a line was delivered. Without Inventory there is no application that would know better than
+// people.
+func deliveryMethod(e *env, lines *model, line *row) any {
+	if e.db.documents && goods(e, lines, line) {
+		return "stock_move"
+	}
+	return "manual"
 }
 
 // orderDefaults fills in what the caller of create left out.
@@ -235,7 +253,13 @@ func callConfirm(e *env, m *model, a arguments) (any, error) {
 			return userError("It is not allowed to confirm an order in the following states: cancel, done")
 		}
 		e.update(m, r, map[string]any{"date_order": e.now})
-		return e.setState(m, r, stateSale)
+		if err := e.setState(m, r, stateSale); err != nil {
+			return err
+		}
+		if e.db.documents && state != stateSale {
+			e.deliver(r)
+		}
+		return nil
 	})
 }
 
@@ -243,6 +267,10 @@ func callCancel(e *env, m *model, a arguments) (any, error) {
 	return true, onOrders(e, m, a, func(r *row) error {
 		if m.byName["locked"] != nil && truth(e.get(m, r, "locked")) {
 			return userError("You cannot cancel a locked order. Please unlock it first.")
+		}
+		if e.db.documents {
+			e.dropDeliveries(r)
+			e.cancelDrafts(m, r)
 		}
 		return e.setState(m, r, stateCancel)
 	})

@@ -7,12 +7,12 @@ const (
 	productTemplate = "product.template"
 )
 
-func templateModel(major int) *model {
+func templateModel(o Options) *model {
 	digits := 0
-	if major < 17 {
+	if o.Major < 17 {
 		digits = 2
 	}
-	m := define(productTemplate, "Product", []*field{
+	fields := []*field{
 		{name: "name", label: "Name", kind: kindChar, required: true},
 		{name: "list_price", label: "Sales Price", kind: kindFloat, digits: digits},
 		{name: "type", label: "Product Type", kind: kindSelection,
@@ -24,12 +24,20 @@ func templateModel(major int) *model {
 		{name: "taxes_id", label: "Sales Taxes", kind: kindMany2many, comodel: accountTax},
 		{name: "product_variant_ids", label: "Products", kind: kindOne2many, comodel: productProduct, inverse: "product_tmpl_id"},
 		{name: "default_code", label: "Internal Reference", kind: kindChar, compute: codeOfOnlyVariant},
-	})
+	}
+	if o.Documents {
+		fields = append(fields, &field{name: "invoice_policy", label: "Invoicing Policy", kind: kindSelection,
+			options: []option{{"order", "Ordered quantities"}, {"delivery", "Delivered quantities"}}})
+	}
+	m := define(productTemplate, "Product", fields)
 	m.displayName = func(e *env, r *row) string { return withCode(e, m, r) }
 	m.beforeCreate = func(_ *env, values map[string]any) error {
 		defaults := map[string]any{
 			"list_price": 1.0, "type": "consu", "sale_ok": true, "active": true,
 			"uom_id": UnitID, "currency_id": CurrencyID, "taxes_id": []int64{TaxID},
+		}
+		if o.Documents {
+			defaults["invoice_policy"] = "order"
 		}
 		for name, v := range defaults {
 			if _, given := values[name]; !given {
@@ -54,11 +62,11 @@ func templateModel(major int) *model {
 	return m
 }
 
-func productModel() *model {
+func productModel(o Options) *model {
 	via := func(name, label string, k kind, comodel string) *field {
 		return related(name, label, k, comodel, "product_tmpl_id", name)
 	}
-	m := define(productProduct, "Product Variant", []*field{
+	fields := []*field{
 		{name: "product_tmpl_id", label: "Product Template", kind: kindMany2one, comodel: productTemplate, required: true, indexed: true},
 		{name: "default_code", label: "Internal Reference", kind: kindChar},
 		{name: "active", label: "Active", kind: kindBoolean},
@@ -70,7 +78,11 @@ func productModel() *model {
 		via("currency_id", "Currency", kindMany2one, "res.currency"),
 		via("taxes_id", "Sales Taxes", kindMany2many, accountTax),
 		related("lst_price", "Sales Price", kindFloat, "", "product_tmpl_id", "list_price"),
-	})
+	}
+	if o.Documents {
+		fields = append(fields, via("invoice_policy", "Invoicing Policy", kindSelection, ""))
+	}
+	m := define(productProduct, "Product Variant", fields)
 	m.delegate = "product_tmpl_id"
 	m.order = "default_code, name, id"
 	m.displayName = func(e *env, r *row) string { return withCode(e, m, r) }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -74,10 +75,13 @@ func Catalogue() []Product {
 const SeededOrders = 5
 
 // newDatabase makes the tables of a version and fills them.
-func newDatabase(major int, users []user, now time.Time) (*database, error) {
-	db := &database{models: map[string]*model{}, externalIDs: map[string]int64{}}
-	models := append(referenceModels(major),
-		partnerModel(major), templateModel(major), productModel(), tagModel(major), orderModel(major), lineModel(major))
+func newDatabase(o Options, users []user, now time.Time) (*database, error) {
+	major := o.Major
+	db := &database{models: map[string]*model{}, externalIDs: map[string]int64{}, documents: o.Documents}
+	models := append(referenceModels(major), partnerModel(major), templateModel(o), productModel(o), tagModel(major), orderModel(o), lineModel(o))
+	if o.Documents {
+		models = append(append(models, stockModels(major)...), billingModels(major)...)
+	}
 	for _, m := range models {
 		methods := genericMethods(major)
 		maps.Copy(methods, m.methods)
@@ -88,6 +92,9 @@ func newDatabase(major int, users []user, now time.Time) (*database, error) {
 	s.reference(users, now)
 	s.partners()
 	s.products()
+	if o.Documents {
+		s.warehouse()
+	}
 	s.orders(now)
 	return db, s.err
 }
@@ -174,11 +181,20 @@ func (s *seeder) products() {
 		if p.Taxed {
 			taxes = append(taxes, TaxID)
 		}
-		s.add(productTemplate, p.TemplateID, map[string]any{
-			"name": p.Name, "list_price": p.Price, "taxes_id": taxes, "sale_ok": !p.Unsellable})
+		template := map[string]any{"name": p.Name, "list_price": p.Price, "taxes_id": taxes, "sale_ok": !p.Unsellable}
+		if s.env.db.documents && strings.HasPrefix(p.SKU, "FURN_") {
+			template["invoice_policy"] = "delivery" // as that of some of Odoo's own demo products
+		}
+		s.add(productTemplate, p.TemplateID, template)
 		s.add(productProduct, p.ID, map[string]any{
 			"product_tmpl_id": p.TemplateID, "default_code": p.SKU, "active": !p.Archived})
 	}
+}
+
+func (s *seeder) warehouse() {
+	s.add("stock.location", customerPlaceID, map[string]any{"name": "Customers", "usage": "customer"})
+	s.add("stock.location", stockPlaceID, map[string]any{"name": "Stock", "usage": "internal"})
+	s.add("stock.picking.type", outgoingTypeID, map[string]any{"name": "Delivery Orders", "code": "outgoing"})
 }
 
 // orders makes some of the past. Their ids differ from the numbers in their names, as they do in any real database.

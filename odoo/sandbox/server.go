@@ -33,6 +33,9 @@ type Options struct {
 	Clock   func() time.Time // dates records and answers; nil is time.Now
 	Addr    string           // to listen on; empty is "127.0.0.1:0"
 	Latency time.Duration    // that every call takes at least
+
+	// Documents installs Inventory, Delivery Costs and Invoicing: confirmed orders have deliveries, and can be invoiced and paid.
+	Documents bool
 }
 
 // Server is a running sandbox. Its methods may be called from any goroutine.
@@ -78,7 +81,7 @@ func Start(o Options) (*Server, error) {
 		},
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
-	db, err := newDatabase(o.Major, s.users, s.now())
+	db, err := newDatabase(o, s.users, s.now())
 	if err != nil {
 		return nil, err
 	}

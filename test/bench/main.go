@@ -36,6 +36,7 @@ type part struct {
 // parts stand in the order in which they are measured. Those after throughput use what it found.
 var parts = []part{
 	{name: "alone", measure: measureAlone},
+	{name: "actions", measure: measureActions},
 	{name: "tenants", measure: measureTenants},
 	{name: "throughput", measure: measureThroughput},
 	{name: "latency", measure: measureLatency},

@@ -21,6 +21,27 @@ func TestSandboxAs19(t *testing.T) {
 	conformance.Run(t, startSandbox(t, 19))
 }
 
+// With the applications that bring deliveries and invoices, as a server has them that keeps a warehouse.
+func TestSandboxWithDocuments(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]struct {
+		major    int
+		protocol odoo.Protocol
+		password string
+	}{
+		"as 14":             {14, odoo.XMLRPC, sandbox.Password},
+		"as 19":             {19, odoo.XMLRPC, sandbox.Password},
+		"as 19 over JSON-2": {19, odoo.JSON2, sandbox.Key},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startSandboxWith(t, sandbox.Options{Major: of.major, Documents: true})
+			s.Documents, s.Protocol, s.Password = true, of.protocol, of.password
+			conformance.Run(t, s)
+		})
+	}
+}
+
 func TestOdoo14(t *testing.T) {
 	t.Parallel()
 	conformance.Run(t, server(env.Odoo(t, 14)))
@@ -56,19 +77,24 @@ func TestTagsOfPeople(t *testing.T) {
 
 func startSandbox(t *testing.T, major int) conformance.Server {
 	t.Helper()
-	s, err := sandbox.Start(sandbox.Options{Major: major})
+	return startSandboxWith(t, sandbox.Options{Major: major})
+}
+
+func startSandboxWith(t *testing.T, o sandbox.Options) conformance.Server {
+	t.Helper()
+	s, err := sandbox.Start(o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return conformance.Server{
-		Major: major, URL: s.URL(), Database: sandbox.Database, User: sandbox.User, Password: sandbox.Password, Protocol: odoo.XMLRPC,
+		Major: o.Major, URL: s.URL(), Database: sandbox.Database, User: sandbox.User, Password: sandbox.Password, Protocol: odoo.XMLRPC,
 		AdminUser: sandbox.AdminUser, AdminPassword: sandbox.AdminPassword,
 	}
 }
 
 func server(s env.OdooServer) conformance.Server {
 	return conformance.Server{
-		Documents: true,
-		Major:     s.Major, URL: s.URL, Database: s.Database, User: s.User, Password: s.Password, Protocol: odoo.XMLRPC,
+		Documents: true, Warehouses: true,
+		Major: s.Major, URL: s.URL, Database: s.Database, User: s.User, Password: s.Password, Protocol: odoo.XMLRPC,
 		AdminUser: s.AdminUser, AdminPassword: s.AdminPassword,
 	}
 }

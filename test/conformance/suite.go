@@ -26,7 +26,8 @@ type Server struct {
 	AdminUser     string
 	AdminPassword string
 
-	Documents bool // it has deliveries and invoices
+	Documents  bool // it has deliveries and invoices
+	Warehouses bool // and what else is done with goods: returns, deliveries in steps
 }
 
 // Run runs the whole suite against one server.
@@ -76,6 +77,8 @@ func Run(t *testing.T, s Server) {
 		t.Run("Deliver", b.testDeliver)
 		t.Run("Invoice", b.testInvoice)
 		t.Run("InvoiceOfADraft", b.testInvoiceOfADraft)
+	}
+	if s.Warehouses {
 		t.Run("Return", b.testReturn)
 		t.Run("TwoPlaces", b.testTwoPlaces)
 		t.Run("Lots", b.testLots)

@@ -16,13 +16,18 @@ type evidence struct {
 	intents  map[string]row     // by key
 	orders   map[string][]int64 // in Odoo, by reference, rising
 	byID     map[int64]ERPOrder
-	products map[string]int64 // ids by SKU
-	mirror   []row            // rows of orders that have a key of this run
-	changes  changes
-	seen     sightings
-	bounds   bounds
-	open     []row // intents that were still on their way when the time for that was over
-	within   time.Duration
+	acted    map[string][]acted   // what clients did with their orders, by the key of the order
+	payments map[string][]float64 // the amounts of the payments in Odoo, by key
+	// byDelivery are the products of which what was delivered is invoiced, and not what was ordered.
+	byDelivery map[int64]bool
+	verified   string           // what the verification of the histories found; empty: nothing
+	products   map[string]int64 // ids by SKU
+	mirror     []row            // rows of orders that have a key of this run
+	changes    changes
+	seen       sightings
+	bounds     bounds
+	open       []row // intents that were still on their way when the time for that was over
+	within     time.Duration
 }
 
 // asked is a wish and what came of it.
@@ -50,6 +55,12 @@ func check(e evidence) []Violation {
 		c.edits(a)
 		c.deletions(a)
 		c.ends(a)
+	}
+	for _, key := range sortedKeys(e.acted) {
+		c.acts(key, e.acted[key])
+	}
+	if e.verified != "" {
+		c.violated(History, "", "%s", e.verified)
 	}
 	c.inTurn()
 	c.erpFirst()
@@ -336,6 +347,11 @@ func (c *checker) erpFirst() {
 		default:
 			if total, _ := strconv.ParseFloat(m["amount_total"], 64); math.Abs(total-o.Total) > 1e-6 {
 				c.violated(ERPFirst, m["reference"], "order %d has the total %s in the mirror and %g in Odoo", id, m["amount_total"], o.Total)
+			}
+			status, fulfilment, payment := standing(o)
+			said := [...]string{m["status"], m["fulfilment"], m["payment"]}
+			if is := [...]string{string(status), string(fulfilment), string(payment)}; said != is {
+				c.violated(ERPFirst, m["reference"], "order %d is %v in the mirror, and by what Odoo has %v", id, said, is)
 			}
 		}
 	}

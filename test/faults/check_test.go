@@ -6,33 +6,85 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ordergate/order"
 )
 
 const sentBody = `{"lines":[{"sku":"A","quantity":"2"},{"sku":"B","quantity":"3","unit_price":"4.50"}]}`
 
-// sound is the evidence of a run in which everything went well: k1 was placed, k2 accepted, placed, and replayed.
+// sound is the evidence of a run in which everything went well: k1 was placed, k2 accepted, placed, replayed, confirmed, sent out in part,
+// invoiced as far as it may be, and paid in part.
 func sound() evidence {
-	lines := []ERPLine{{1, 101, 2, 10}, {2, 102, 3, 4.5}}
+	lines := []ERPLine{erpLine(1, 101, 2, 10), erpLine(2, 102, 3, 4.5)}
 	return evidence{
 		wishes: []asked{
 			{key: "k1", customer: "c", exchanges: []*Exchange{answered("k1", 1, 201, `{"id":11}`)}},
 			{key: "k2", customer: "c", exchanges: []*Exchange{queuedAt("k2", 2), answered("k2", 3, 201, `{"id":12}`), answered("k2", 4, 201, `{"id":12}`)}},
 		},
 		intents: map[string]row{
-			"k1": {"state": "placed", "erp_order_id": "11"},
-			"k2": {"state": "placed", "erp_order_id": "12"},
+			"k1":   {"state": "placed", "erp_order_id": "11"},
+			"k2":   {"state": "placed", "erp_order_id": "12"},
+			"k2.0": {"state": "performed", "id": "1"}, "k2.1": {"state": "performed", "id": "2"},
+			"k2.2": {"state": "performed", "id": "3"}, "k2.3": {"state": "performed", "id": "4"},
 		},
-		orders:   map[string][]int64{"k1": {11}, "k2": {12}},
-		byID:     map[int64]ERPOrder{11: {ID: 11, Reference: "k1", Total: 33.5, Lines: lines}, 12: {ID: 12, Reference: "k2", Total: 33.5, Lines: lines}},
+		acted: map[string][]acted{"k2": {
+			did("k2.0", order.Confirm, "", actDone("k2.0", 5)),
+			did("k2.1", order.Fulfil, `{"lines":[{"erp_line_id":2,"quantity":"1"}]}`, actDone("k2.1", 6), actDone("k2.1", 7)),
+			did("k2.2", order.Bill, "", actAnswered("k2.2", 8, 202, "in_doubt")),
+			did("k2.3", order.Pay, `{"amount":"13.50"}`, actAnswered("k2.3", 9, 0, ""), actDone("k2.3", 10)),
+		}},
+		payments:   map[string][]float64{"k2.3": {13.5}},
+		byDelivery: map[int64]bool{102: true},
+		orders:     map[string][]int64{"k1": {11}, "k2": {12}},
+		byID: map[int64]ERPOrder{11: {ID: 11, State: "draft", Reference: "k1", Total: 33.5, Lines: lines}, 12: {
+			ID: 12, State: "sale", Approved: true, Reference: "k2", Total: 33.5,
+			Lines:      []ERPLine{{ID: 1, ProductID: 101, Quantity: 2, Price: 10, Invoiced: 2}, {ID: 2, ProductID: 102, Quantity: 3, Price: 4.5, Delivered: 1, Invoiced: 1}},
+			Deliveries: []ERPDelivery{{7, "done"}, {8, "assigned"}},
+			Invoices:   []ERPInvoice{{9, "posted", 24.5, 11}},
+		}},
 		products: map[string]int64{"A": 101, "B": 102},
 		mirror: []row{
-			{"erp_order_id": "11", "reference": "k1", "amount_total": "33.50"},
-			{"erp_order_id": "12", "reference": "k2", "amount_total": "33.50"},
+			{"erp_order_id": "11", "reference": "k1", "amount_total": "33.50", "status": "draft", "fulfilment": "none", "payment": "none"},
+			{"erp_order_id": "12", "reference": "k2", "amount_total": "33.50", "status": "shipped", "fulfilment": "partial", "payment": "partial"},
 		},
 		changes: changes{edited: map[string]bool{}, deleted: map[string]int64{}},
 		seen:    sightings{doubles: map[string][]int64{}, ghosts: map[int64]string{}, queue: 3, backlog: 4, memory: 5, measured: 1},
 		bounds:  bounds{3, 4, 5},
 	}
+}
+
+func erpLine(id, product int64, quantity, price float64) ERPLine {
+	return ERPLine{ID: id, ProductID: product, Quantity: quantity, Price: price}
+}
+
+func did(key string, kind order.ActionKind, body string, exchanges ...*Exchange) acted {
+	for _, x := range exchanges {
+		x.Body = body
+	}
+	return acted{key: key, orderKey: "k2", act: Act{Kind: kind}, exchanges: exchanges}
+}
+
+func actDone(key string, at int) *Exchange { return actAnswered(key, at, 200, "") }
+
+func actAnswered(key string, at, status int, code string) *Exchange {
+	x := answered(key, at, status, `{"code":"`+code+`"}`)
+	x.Path = "/v1/orders/12/" + key
+	return x
+}
+
+// becomes changes what Odoo has of the order that was acted on.
+func (e *evidence) becomes(change func(o *ERPOrder)) {
+	o := e.byID[12]
+	change(&o)
+	e.byID[12] = o
+}
+
+// refuse makes an action one that was refused, and whose intent says so.
+func (e *evidence) refuse(i int, status int, code string) {
+	a := &e.acted["k2"][i]
+	e.intents[a.key]["state"] = "rejected"
+	a.exchanges = []*Exchange{actAnswered(a.key, 20, status, code)}
+	a.exchanges[0].Body = e.acted["k2"][i].exchanges[0].Body
 }
 
 func answered(key string, at, status int, body string) *Exchange {
@@ -90,17 +142,17 @@ func TestViolationsAreSeen(t *testing.T) {
 		}},
 		"another quantity": {Kept, func(e *evidence) {
 			o := e.byID[12]
-			o.Lines = []ERPLine{{1, 101, 2, 10}, {2, 102, 4, 4.5}}
+			o.Lines = []ERPLine{erpLine(1, 101, 2, 10), erpLine(2, 102, 4, 4.5)}
 			e.byID[12] = o
 		}},
 		"another price": {Kept, func(e *evidence) {
 			o := e.byID[12]
-			o.Lines = []ERPLine{{1, 101, 2, 10}, {2, 102, 3, 5}}
+			o.Lines = []ERPLine{erpLine(1, 101, 2, 10), erpLine(2, 102, 3, 5)}
 			e.byID[12] = o
 		}},
 		"another product": {Kept, func(e *evidence) {
 			o := e.byID[12]
-			o.Lines = []ERPLine{{1, 102, 2, 10}, {2, 102, 3, 4.5}}
+			o.Lines = []ERPLine{erpLine(1, 102, 2, 10), erpLine(2, 102, 3, 4.5)}
 			e.byID[12] = o
 		}},
 		"a 202 without an intent": {Kept, func(e *evidence) { delete(e.intents, "k2") }},
@@ -148,15 +200,57 @@ func TestViolationsAreSeen(t *testing.T) {
 			e.wishes[0].exchanges = []*Exchange{queuedAt("k1", 5)}
 			e.wishes[1].exchanges = []*Exchange{queuedAt("k2", 2)}
 		}},
-		"an edit that is gone":             {Edits, func(e *evidence) { e.changes.edited["k1"] = true }},
-		"a deleted order that came back":   {Deleted, func(e *evidence) { e.changes.deleted["k1"] = 10 }},
-		"an intent that does not end":      {Ends, func(e *evidence) { e.open = []row{{"idempotency_key": "k1", "state": "sending"}} }},
-		"an intent that is parked":         {Ends, func(e *evidence) { e.intents["k1"]["state"] = "parked" }},
-		"a queue that is too long":         {Bounded, func(e *evidence) { e.seen.queue = 4 }},
-		"a backlog that is too long":       {Bounded, func(e *evidence) { e.seen.backlog = 5 }},
-		"a process that grows":             {Bounded, func(e *evidence) { e.seen.memory = 6 }},
-		"metrics that cannot be read":      {Bounded, func(e *evidence) { e.seen.measured = 0 }},
-		"a process that ends without need": {Alive, func(e *evidence) { e.changes.died = []string{"exit status 2"} }},
+		"an order that was confirmed and is not": {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.State = "draft" }) }},
+		"an order that nobody cancelled":         {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.State = "cancel" }) }},
+		"an order on hold again":                 {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.OnHold = true }) }},
+		"a delivery too many": {Done, func(e *evidence) {
+			e.becomes(func(o *ERPOrder) { o.Deliveries[1].State = "done" })
+		}},
+		"goods that were sent out twice": {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.Lines[1].Delivered = 2 }) }},
+		"goods that were not sent out":   {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.Lines[1].Delivered = 0 }) }},
+		"goods that were invoiced twice": {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.Lines[0].Invoiced = 4 }) }},
+		"an invoice too many": {Done, func(e *evidence) {
+			e.becomes(func(o *ERPOrder) { o.Invoices = append(o.Invoices, ERPInvoice{10, "posted", 5, 5}) })
+		}},
+		"an invoice that was not posted": {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.Invoices[0].State = "draft" }) }},
+		"a draft that nobody asked for": {Done, func(e *evidence) {
+			e.becomes(func(o *ERPOrder) { o.Invoices = append(o.Invoices, ERPInvoice{10, "draft", 5, 5}) })
+		}},
+		"a payment that was made twice":    {Done, func(e *evidence) { e.payments["k2.3"] = []float64{13.5, 13.5} }},
+		"a payment that is not there":      {Done, func(e *evidence) { delete(e.payments, "k2.3") }},
+		"a payment of another amount":      {Done, func(e *evidence) { e.payments["k2.3"] = []float64{13} }},
+		"an invoice with less due":         {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.Invoices[0].Due = 0 }) }},
+		"a payment that was refused":       {Done, func(e *evidence) { e.refuse(3, 422, "more_than_due") }},
+		"a fulfilment that was refused":    {Done, func(e *evidence) { e.refuse(1, 409, "action_refused") }},
+		"an action that nobody wrote down": {Kept, func(e *evidence) { delete(e.intents, "k2.2") }},
+		"a 200 of what was not done":       {Kept, func(e *evidence) { e.intents["k2.3"]["state"] = "refused" }},
+		"an accepted action that is refused": {Kept, func(e *evidence) {
+			e.intents["k2.2"]["state"] = "refused"
+		}},
+		"a refusal of what was done": {Nothing, func(e *evidence) {
+			e.acted["k2"][3].exchanges = []*Exchange{actAnswered("k2.3", 9, 422, "more_than_due")}
+		}},
+		"an action that is refused for no reason":     {Answer, func(e *evidence) { e.refuse(3, 409, "action_refused") }},
+		"an action that was possible":                 {Answer, func(e *evidence) { e.refuse(3, 409, "action_not_possible") }},
+		"nothing to invoice, and there was something": {Answer, func(e *evidence) { e.refuse(2, 409, "nothing_to_invoice") }},
+		"more than due, and it was not":               {Answer, func(e *evidence) { e.refuse(3, 422, "more_than_due") }},
+		"two answers to an action": {Answer, func(e *evidence) {
+			e.acted["k2"][1].exchanges[1].Answer = `{"id":13}`
+		}},
+		"an action that does not end":             {Ends, func(e *evidence) { e.open = []row{{"idempotency_key": "k2.2", "state": "sending"}} }},
+		"a mirror that shows another status":      {ERPFirst, func(e *evidence) { e.mirror[1]["status"] = "delivered" }},
+		"a mirror that shows another fulfilment":  {ERPFirst, func(e *evidence) { e.mirror[1]["fulfilment"] = "full" }},
+		"a mirror that shows another payment":     {ERPFirst, func(e *evidence) { e.mirror[1]["payment"] = "paid" }},
+		"a history that is not as it was written": {History, func(e *evidence) { e.verified = "gap" }},
+		"an edit that is gone":                    {Edits, func(e *evidence) { e.changes.edited["k1"] = true }},
+		"a deleted order that came back":          {Deleted, func(e *evidence) { e.changes.deleted["k1"] = 10 }},
+		"an intent that does not end":             {Ends, func(e *evidence) { e.open = []row{{"idempotency_key": "k1", "state": "sending"}} }},
+		"an intent that is parked":                {Ends, func(e *evidence) { e.intents["k1"]["state"] = "parked" }},
+		"a queue that is too long":                {Bounded, func(e *evidence) { e.seen.queue = 4 }},
+		"a backlog that is too long":              {Bounded, func(e *evidence) { e.seen.backlog = 5 }},
+		"a process that grows":                    {Bounded, func(e *evidence) { e.seen.memory = 6 }},
+		"metrics that cannot be read":             {Bounded, func(e *evidence) { e.seen.measured = 0 }},
+		"a process that ends without need":        {Alive, func(e *evidence) { e.changes.died = []string{"exit status 2"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -203,16 +297,47 @@ func TestWhatIsAllowedIsNoViolation(t *testing.T) {
 			e.intents["k2"] = row{"state": "rejected", "failure": `{"kind":"unprocessable","code":"erp_rejected"}`}
 			e.wishes[1].exchanges = []*Exchange{queuedAt("k2", 2)}
 		},
+		"an action that the order's status did not allow": func(e *evidence) {
+			e.intents["k2.4"] = row{"state": "rejected", "id": "5"}
+			e.acted["k2"] = append(e.acted["k2"], did("k2.4", order.Cancel, "", actAnswered("k2.4", 11, 409, "action_not_possible")))
+		},
+		"nothing more to invoice": func(e *evidence) {
+			e.intents["k2.4"] = row{"state": "rejected", "id": "5"}
+			e.acted["k2"] = append(e.acted["k2"], did("k2.4", order.Bill, "", actAnswered("k2.4", 11, 409, "nothing_to_invoice")))
+		},
+		"more than is due": func(e *evidence) {
+			e.intents["k2.4"] = row{"state": "rejected", "id": "5"}
+			e.acted["k2"] = append(e.acted["k2"], did("k2.4", order.Pay, `{"amount":"11.01"}`, actAnswered("k2.4", 11, 422, "more_than_due")))
+		},
+		"an action that was not accepted": func(e *evidence) {
+			e.intents["k2.4"] = row{"state": "refused", "id": "5"}
+			e.acted["k2"] = append(e.acted["k2"], did("k2.4", order.Pay, `{"amount":"11"}`, actAnswered("k2.4", 11, 503, "erp_unavailable")))
+		},
+		"an order that was busy": func(e *evidence) {
+			e.acted["k2"] = append(e.acted["k2"], did("k2.4", order.Pay, `{"amount":"11"}`, actAnswered("k2.4", 11, 409, "order_busy")))
+		},
+		"an order that was held, approved and cancelled": func(e *evidence) {
+			e.acted["k2"] = []acted{did("k2.0", order.Hold, "{}", actDone("k2.0", 5)), did("k2.1", order.Approve, "", actDone("k2.1", 6)),
+				did("k2.2", order.Cancel, "{}", actDone("k2.2", 7))}
+			e.payments = nil
+			e.becomes(func(o *ERPOrder) {
+				o.State, o.Deliveries, o.Invoices = "cancel", []ERPDelivery{{7, "cancel"}}, []ERPInvoice{{9, "cancel", 24.5, 24.5}}
+				for i := range o.Lines {
+					o.Lines[i].Delivered, o.Lines[i].Invoiced = 0, 0
+				}
+			})
+			e.mirror[1]["status"], e.mirror[1]["fulfilment"], e.mirror[1]["payment"] = "cancelled", "none", "none"
+		},
 		"an order cancelled with its intent": func(e *evidence) {
 			o := e.byID[11]
 			o.State = "cancel"
-			e.byID[11] = o
+			e.byID[11], e.mirror[0]["status"] = o, "cancelled"
 			e.intents["k1"]["state"] = "cancelled"
 			e.wishes[0].exchanges = []*Exchange{answered("k1", 1, 202, `{}`), answered("k1", 2, 422, problem("intent_cancelled", "r"))}
 		},
 		"an edit that stays": func(e *evidence) {
 			o := e.byID[11]
-			o.Note, o.Lines = "<p>"+editNote+"</p>", []ERPLine{{1, 101, editQuantity, 10}}
+			o.Note, o.Lines = "<p>"+editNote+"</p>", []ERPLine{erpLine(1, 101, editQuantity, 10)}
 			e.byID[11] = o
 			e.changes.edited["k1"] = true
 		},

@@ -2,12 +2,14 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +55,7 @@ const mostChases = 4
 
 // fulfil asks for an order as callers do: again with the same key while there is no answer that settles it.
 func (c *clients) fulfil(ctx context.Context, customer string, wish Wish) {
+	doing := ctx
 	ctx, cancel := context.WithTimeout(ctx, wishTime)
 	defer cancel()
 	d := drawer{Rand: rand.New(rand.NewPCG(wish.Salt, 1))}
@@ -75,7 +78,10 @@ func (c *clients) fulfil(ctx context.Context, customer string, wish Wish) {
 			c.send(ctx, d.IntN(len(c.world.replicas)), wish, c.body(customer, changed), wish.Async)
 		}
 		switch x.meaning() {
-		case placed, refused, aboutCaller, unexpected:
+		case placed:
+			c.act(doing, wish, x)
+			return
+		case refused, aboutCaller, unexpected:
 			return
 		case accepted:
 			if chased++; !wish.Chase || chased > mostChases && wish.Bad != BadPoison {
@@ -87,16 +93,20 @@ func (c *clients) fulfil(ctx context.Context, customer string, wish Wish) {
 
 // ask sends a request, or, for a wish that sends twice, the same one to two replicas at once, and returns the better answer.
 func (c *clients) ask(ctx context.Context, d drawer, wish Wish, body string, async bool) *Exchange {
+	return c.either(ctx, d, wish.Twice, Exchange{Key: c.world.key(wish), Body: body, Async: async})
+}
+
+func (c *clients) either(ctx context.Context, d drawer, twice bool, asking Exchange) *Exchange {
 	replica := d.IntN(len(c.world.replicas))
-	if !wish.Twice {
-		return c.send(ctx, replica, wish, body, async)
+	if !twice {
+		return c.exchange(ctx, replica, asking)
 	}
 	var second *Exchange
 	var sending sync.WaitGroup
 	sending.Go(func() {
-		second = c.send(ctx, (replica+1)%len(c.world.replicas), wish, body, async)
+		second = c.exchange(ctx, (replica+1)%len(c.world.replicas), asking)
 	})
-	first := c.send(ctx, replica, wish, body, async)
+	first := c.exchange(ctx, replica, asking)
 	sending.Wait()
 	if second.meaning() == placed {
 		return second
@@ -104,15 +114,22 @@ func (c *clients) ask(ctx context.Context, d drawer, wish Wish, body string, asy
 	return first
 }
 
-// send makes one request and enters what came of it in the history.
+// send asks for the order of a wish once.
 func (c *clients) send(ctx context.Context, replica int, wish Wish, body string, async bool) *Exchange {
+	return c.exchange(ctx, replica, Exchange{Key: c.world.key(wish), Body: body, Async: async})
+}
+
+// exchange makes one request and enters what came of it in the history.
+func (c *clients) exchange(ctx context.Context, replica int, asking Exchange) *Exchange {
 	h := c.world.history
-	x := &Exchange{Key: c.world.key(wish), Body: body, Async: async, Replica: replica, Sent: h.now()}
+	x := &asking
+	x.Replica, x.Sent = replica, h.now()
 	headers := map[string]string{"Idempotency-Key": x.Key}
-	if async {
+	if x.Async {
 		headers["Prefer"] = "respond-async"
 	}
-	a, err := c.call(ctx, http.MethodPost, c.world.replicas[replica].url()+"/v1/orders", c.world.portal, body, headers)
+	url := c.world.replicas[replica].url() + cmp.Or(x.Path, "/v1/orders")
+	a, err := c.call(ctx, http.MethodPost, url, c.world.portal, x.Body, headers)
 	x.Answered = h.now()
 	if err != nil {
 		x.Err = "no answer: " + shortError(err)
@@ -202,6 +219,9 @@ func (c *clients) body(customer string, wish Wish) string {
 func (c *clients) replay(ctx context.Context) {
 	for _, plan := range c.world.plan.Clients {
 		for _, wish := range plan.Wishes {
+			for i, a := range wish.Acts {
+				c.replayAct(ctx, c.world.actKey(wish, i), a)
+			}
 			if !wish.Replay && !wish.Edit && !wish.Delete {
 				continue
 			}
@@ -218,6 +238,23 @@ func (c *clients) replay(ctx context.Context) {
 				pause(ctx, 300*time.Millisecond)
 			}
 		}
+	}
+}
+
+// replayAct asks once more for an action that was answered for good.
+func (c *clients) replayAct(ctx context.Context, key string, a Act) {
+	asked := c.world.history.of(key)
+	settled := slices.ContainsFunc(asked, func(x *Exchange) bool { return x.meaning() == placed || x.meaning() == refused })
+	if !a.Replay || !settled {
+		return
+	}
+	d := drawer{Rand: rand.New(rand.NewPCG(a.Salt, 2))}
+	for range 2 {
+		x := c.either(ctx, d, false, Exchange{Key: key, Path: asked[0].Path, Body: asked[0].Body})
+		if m := x.meaning(); m == placed || m == refused {
+			return
+		}
+		pause(ctx, 300*time.Millisecond)
 	}
 }
 

@@ -5,7 +5,7 @@
 //
 //	plan     what is ordered and what fails when: a pure function of the seed and the scenario
 //	world    the processes, the Odoo and the database, and how each of them can fail
-//	clients  place orders, retry as callers do, and write down every request and answer
+//	clients  place orders and act on them, retry as callers do, and write down every request and answer
 //	watch    looks at Odoo, the database and the gateway's metrics all along
 //	check    judges what was found against what was answered
 //

@@ -28,7 +28,7 @@ func openERP(s *stage, o Options) (*erp, error) {
 		if o.Odoo == Sandbox14 {
 			major = 14
 		}
-		stand, err := sandbox.Start(sandbox.Options{Major: major})
+		stand, err := sandbox.Start(sandbox.Options{Major: major, Documents: true})
 		if err != nil {
 			return nil, err
 		}
@@ -90,12 +90,17 @@ type ERPOrder struct {
 	Note      string
 	Total     float64
 	Lines     []ERPLine // in the order of their ids
+
+	OnHold, Approved bool
+	Deliveries       []ERPDelivery
+	Invoices         []ERPInvoice
 }
 
 // ERPLine is a line of an order as Odoo has it.
 type ERPLine struct {
-	ID, ProductID   int64
-	Quantity, Price float64
+	ID, ProductID       int64
+	Quantity, Price     float64
+	Delivered, Invoiced float64
 }
 
 // orders returns the orders whose reference begins with a prefix, with their lines, by rising id.
@@ -113,7 +118,8 @@ func (e *erp) orders(prefix string) ([]ERPOrder, error) {
 			Note: text(r["note"]), Total: number(r["amount_total"])}
 		at[orders[i].ID], ids[i] = i, orders[i].ID
 	}
-	lines, err := e.records("sale.order.line", []any{[]any{"order_id", "in", ids}}, "order_id", "product_id", "product_uom_qty", "price_unit")
+	lines, err := e.records("sale.order.line", []any{[]any{"order_id", "in", ids}}, "order_id", "product_id", "product_uom_qty", "price_unit",
+		"qty_delivered", "qty_invoiced")
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +129,10 @@ func (e *erp) orders(prefix string) ([]ERPOrder, error) {
 			continue // its order came between the two calls
 		}
 		orders[i].Lines = append(orders[i].Lines, ERPLine{ID: integer(r["id"]), ProductID: integer(r["product_id"]),
-			Quantity: number(r["product_uom_qty"]), Price: number(r["price_unit"])})
+			Quantity: number(r["product_uom_qty"]), Price: number(r["price_unit"]),
+			Delivered: number(r["qty_delivered"]), Invoiced: number(r["qty_invoiced"])})
 	}
-	return orders, nil
+	return orders, e.addDocuments(orders)
 }
 
 // references returns the references that begin with a prefix, by order id: less than orders, and cheaper.

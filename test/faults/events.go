@@ -1,9 +1,11 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,6 +36,8 @@ const stopLasts = 14 * time.Second
 // odooFault is a way in which a call to Odoo fails.
 type odooFault struct {
 	name string
+	// ofLoad says that the answer is one of the call that creates orders, and no other's.
+	ofLoad bool
 	// action makes the fault; it lasts as long as the event does, where that has a meaning.
 	action func(lasts time.Duration) proxy.Action
 }
@@ -46,21 +50,21 @@ const contentXML = "text/xml; charset=utf-8"
 
 // odooFaults are all of them. Those that say "after" let Odoo commit first.
 var odooFaults = []odooFault{
-	{"answer dropped after", lasting(proxy.DropAnswer)},
-	{"answer cut after", lasting(proxy.CutAnswer)},
-	{"answer delayed after", proxy.DelayAnswer},
-	{"reset after", lasting(proxy.ResetAnswer)},
-	{"slow drip after", lasting(proxy.DripAnswer(50 * time.Millisecond))},
-	{"502 after", lasting(proxy.BadGateway)},
-	{"fault 1 after", lasting(proxy.SayAfter(http.StatusOK, contentXML, faultOne(cannotMarshal)))},
-	{"late commit", proxy.DelayRequest},
-	{"hang", lasting(proxy.Hang)},
-	{"dropped", lasting(proxy.Refuse)},
-	{"reset", lasting(proxy.Reset)},
-	{"500", lasting(proxy.Say(http.StatusInternalServerError, "text/html", htmlError))},
-	{"html", lasting(proxy.Say(http.StatusOK, "text/html", htmlPage))},
-	{"fault 1", lasting(proxy.Say(http.StatusOK, contentXML, faultOne(databaseGone)))},
-	{"serialization", lasting(proxy.Say(http.StatusOK, contentXML, loadMessage("could not serialize access due to concurrent update\n")))},
+	{name: "answer dropped after", action: lasting(proxy.DropAnswer)},
+	{name: "answer cut after", action: lasting(proxy.CutAnswer)},
+	{name: "answer delayed after", action: proxy.DelayAnswer},
+	{name: "reset after", action: lasting(proxy.ResetAnswer)},
+	{name: "slow drip after", action: lasting(proxy.DripAnswer(50 * time.Millisecond))},
+	{name: "502 after", action: lasting(proxy.BadGateway)},
+	{name: "fault 1 after", action: lasting(proxy.SayAfter(http.StatusOK, contentXML, faultOne(cannotMarshal)))},
+	{name: "late commit", action: proxy.DelayRequest},
+	{name: "hang", action: lasting(proxy.Hang)},
+	{name: "dropped", action: lasting(proxy.Refuse)},
+	{name: "reset", action: lasting(proxy.Reset)},
+	{name: "500", action: lasting(proxy.Say(http.StatusInternalServerError, "text/html", htmlError))},
+	{name: "html", action: lasting(proxy.Say(http.StatusOK, "text/html", htmlPage))},
+	{name: "fault 1", action: lasting(proxy.Say(http.StatusOK, contentXML, faultOne(databaseGone)))},
+	{name: "serialization", ofLoad: true, action: lasting(proxy.Say(http.StatusOK, contentXML, loadMessage("could not serialize access due to concurrent update\n")))},
 }
 
 func findOdooFault(name string) (odooFault, bool) {
@@ -74,9 +78,10 @@ func findOdooFault(name string) (odooFault, bool) {
 
 // The calls that a fault can meet.
 const (
-	callsOrders = "orders" // the load that creates orders
-	callsReads  = "reads"  // the reading back of orders
-	callsAll    = "all"
+	callsOrders  = "orders"  // the load that creates orders
+	callsReads   = "reads"   // the reading back of orders
+	callsActions = "actions" // those that do something with an order
+	callsAll     = "all"
 )
 
 var (
@@ -84,10 +89,21 @@ var (
 	namesOrders = proxy.Contains("<string>sale.order</string>")
 )
 
+// acting are the calls that do something with an order, and not those that prepare them.
+var acting = [][]byte{[]byte("<string>action_confirm</string>"), []byte("<string>action_cancel</string>"), []byte("<string>button_validate</string>"),
+	[]byte("<string>create_invoices</string>"), []byte("<string>action_post</string>"), []byte("<string>action_create_payments</string>"),
+	[]byte("<name>tag_ids</name>"), []byte("<name>move_ids</name>"), []byte("<name>move_lines</name>")}
+
+func acts(body []byte) bool {
+	return slices.ContainsFunc(acting, func(part []byte) bool { return bytes.Contains(body, part) })
+}
+
 func meets(calls string) func([]byte) bool {
 	switch calls {
 	case callsOrders:
 		return loadsOrders
+	case callsActions:
+		return acts
 	case callsReads:
 		return func(body []byte) bool { return namesOrders(body) && !loadsOrders(body) }
 	default:
@@ -133,7 +149,11 @@ func (w *world) begin(ctx context.Context, e Event) (over func(), err error) {
 		if !known {
 			return nil, fmt.Errorf("no fault of Odoo is named %q", e.Fault)
 		}
-		w.erp.http.OnRequest(meets(e.Calls), f.action(e.For), e.Times)
+		match := meets(e.Calls)
+		if f.ofLoad {
+			match = loadsOrders
+		}
+		w.erp.http.OnRequest(match, f.action(e.For), e.Times)
 	case eventPoison:
 		w.erp.http.OnRequest(func(body []byte) bool { return loadsOrders(body) && w.poisoned(body) },
 			proxy.Say(http.StatusOK, contentXML, faultOne(cannotMarshal)), proxy.Always)

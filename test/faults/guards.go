@@ -3,6 +3,7 @@ package faults
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"ordergate/failpoint"
+	"ordergate/order"
 	"ordergate/test/proxy"
 )
 
@@ -230,6 +232,88 @@ var GuardScenarios = []Guarded{
 			return failure
 		},
 	}},
+	{Guard: failpoint.OneAction, Breaks: Done, Scenario: Scenario{
+		Fault: "most of what is due is paid, and while that call is held up, paid again with another key",
+		draw:  directed(Wish{Patience: 1, Acts: []Act{{Kind: order.Confirm}, {Kind: order.Bill}, {Kind: order.Pay, Part: 80}, {Kind: order.Pay, Part: 80}}}),
+		script: func(ctx context.Context, w *world) error {
+			v, err := w.prepare(ctx, 2)
+			if err != nil {
+				return err
+			}
+			return w.heldUp(ctx, pays, func() { w.actOn(ctx, v, 2) }, func() error { w.actOn(ctx, v, 3); return ctx.Err() })
+		},
+	}},
+	{Guard: failpoint.PlanKept, Breaks: Done, Scenario: Scenario{
+		Fault: "a process dies after it sent out a part of an order",
+		draw: func(d drawer, p *Plan) {
+			directed(Wish{Patience: 1, Acts: []Act{{Kind: order.Confirm}, {Kind: order.Fulfil, Part: 1}}})(d, p)
+			p.Failpoints = []string{"kill:orders-sent@3"}
+		},
+	}},
+	{Guard: failpoint.PayOnce, Breaks: Done, Scenario: Scenario{
+		Fault: "the call that pays is held up for longer than the gateway waits",
+		draw:  directed(Wish{Patience: 1, Acts: []Act{{Kind: order.Confirm}, {Kind: order.Bill}, {Kind: order.Pay, Part: 30}}}),
+		script: func(ctx context.Context, w *world) error {
+			v, err := w.prepare(ctx, 2)
+			if err != nil {
+				return err
+			}
+			return w.heldUp(ctx, pays, func() { w.actOn(ctx, v, 2) }, func() error {
+				pause(ctx, 4*time.Second) // for it to be sent again
+				return ctx.Err()
+			})
+		},
+	}},
+	{Guard: failpoint.OrderProves, Breaks: Done, Scenario: Scenario{
+		Fault: "Odoo answers that it confirmed an order, and did nothing",
+		draw:  directed(Wish{Patience: 1, Acts: []Act{{Kind: order.Confirm, Doomed: true}}}),
+		script: func(ctx context.Context, w *world) error {
+			w.erp.http.OnRequest(proxy.Contains("<string>action_confirm</string>"), proxy.Say(http.StatusOK, contentXML, answerTrue), 1)
+			w.clients.run(ctx)
+			return ctx.Err()
+		},
+	}},
+}
+
+// answerTrue is what most methods of Odoo answer, also if they did nothing.
+const answerTrue = "<?xml version='1.0'?>\n<methodResponse><params><param><value><boolean>1</boolean></value></param></params></methodResponse>\n"
+
+// pays recognizes the call that pays.
+var pays = proxy.Contains("<string>action_create_payments</string>")
+
+// prepare places the only order and carries out the first of its actions, and returns the order as it then stands.
+func (w *world) prepare(ctx context.Context, acts int) (v view, err error) {
+	customer, wishes := w.only()
+	x := w.clients.sendTo(ctx, 0, customer, wishes[0])
+	if err := json.Unmarshal([]byte(x.Answer), &v); err != nil || x.meaning() != placed {
+		return v, fmt.Errorf("the order was to be placed: %s", x)
+	}
+	for i := range acts {
+		w.actOn(ctx, v, i)
+	}
+	w.clients.lookAt(ctx, &v)
+	return v, nil
+}
+
+// actOn carries out an action of the only order.
+func (w *world) actOn(ctx context.Context, v view, i int) {
+	_, wishes := w.only()
+	w.clients.carryOut(ctx, w.actKey(wishes[0], i), wishes[0].Acts[i], v)
+}
+
+// heldUp lets a call of act stay on its way to Odoo until meanwhile is over.
+func (w *world) heldUp(ctx context.Context, call func([]byte) bool, act func(), meanwhile func() error) error {
+	goesOn := make(chan struct{})
+	w.erp.http.OnRequest(call, proxy.HoldRequest(goesOn), 1)
+	var acting sync.WaitGroup
+	acting.Go(act)
+	err := w.until(ctx, func() bool { return w.erp.http.Counts().Faulted > 0 })
+	if err == nil {
+		err = meanwhile()
+	}
+	close(goesOn)
+	acting.Wait()
+	return err
 }
 
 // refusedProduct is what Odoo says of an order whose product it does not have.

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// Exchange is one request to the gateway to place an order, and what came of it.
+// Exchange is one request to the gateway to place an order, or to do something with one, and what came of it.
 type Exchange struct {
 	Key      string
+	Path     string // of an action; empty: an order is placed
 	Body     string // what was sent: exchanges with different bodies are about different orders
 	Async    bool
 	Replica  int
@@ -31,7 +32,7 @@ type meaning int
 const (
 	promisesNothing meaning = iota // no answer, or one that says that nobody knows
 	inFlight                       // ask again
-	placed                         // 201
+	placed                         // 201; of an action 200: it is done
 	accepted                       // 202
 	refused                        // 4xx about this order: no retry changes it
 	notAccepted                    // 503
@@ -43,10 +44,12 @@ func (x *Exchange) meaning() meaning {
 	switch {
 	case x.Status == 0:
 		return promisesNothing
-	case x.Status == 201:
+	case x.Status == 201, x.Path != "" && x.Status == 200:
 		return placed
 	case x.Status == 202:
 		return accepted
+	case x.Status == 409 && x.Path != "" && x.Code != "key_in_flight" && x.Code != "order_busy":
+		return refused
 	case x.Status == 409:
 		return inFlight
 	case x.Status == 422 && x.Code == "idempotency_key_reused", x.Status == 429, x.Status == 401:
@@ -63,7 +66,7 @@ func (x *Exchange) meaning() meaning {
 }
 
 func (x *Exchange) String() string {
-	asked := "POST"
+	asked := strings.TrimSpace("POST " + x.Path)
 	if x.Async {
 		asked = "POST respond-async"
 	}

@@ -11,11 +11,11 @@ import (
 // Markdown is the table of fault by promise: what was run, and how often each promise was broken.
 func Markdown(reports []*Report) string {
 	type line struct {
-		runs, orders, requests, struck, kills int
-		broken                                map[Promise]int
+		runs, orders, actions, requests, struck, kills int
+		broken                                         map[Promise]int
 	}
 	add := func(l *line, r *Report) {
-		l.runs, l.orders, l.requests = l.runs+1, l.orders+r.Orders, l.requests+r.Requests
+		l.runs, l.orders, l.actions, l.requests = l.runs+1, l.orders+r.Orders, l.actions+r.Actions, l.requests+r.Requests
 		l.struck, l.kills = l.struck+r.Struck, l.kills+r.Kills
 		for _, v := range r.Violations {
 			l.broken[v.Promise]++
@@ -35,13 +35,13 @@ func Markdown(reports []*Report) string {
 	}
 
 	var b strings.Builder
-	b.WriteString("| fault | runs | orders | requests | struck | kills |")
+	b.WriteString("| fault | runs | orders | actions | requests | struck | kills |")
 	for _, p := range Promises {
 		fmt.Fprintf(&b, " %s |", p)
 	}
-	b.WriteString("\n|---" + strings.Repeat("|--:", 5+len(Promises)) + "|\n")
+	b.WriteString("\n|---" + strings.Repeat("|--:", 6+len(Promises)) + "|\n")
 	write := func(name string, l *line) {
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d |", name, l.runs, l.orders, l.requests, l.struck, l.kills)
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d |", name, l.runs, l.orders, l.actions, l.requests, l.struck, l.kills)
 		for _, p := range Promises {
 			fmt.Fprintf(&b, " %d |", l.broken[p])
 		}

@@ -40,6 +40,7 @@ type Wish struct {
 	Edit      bool // people change the order in Odoo when all is over, before that
 	Delete    bool // people delete it
 	Bad       string
+	Acts      []Act // what the client does with the order once it is placed
 	// Salt makes the client's own small decisions: which replica, how long to wait.
 	Salt uint64
 }
@@ -173,22 +174,22 @@ func drawSettings(d drawer) map[string]string {
 }
 
 func drawClients(d drawer, real bool) []ClientPlan {
-	clients, wishes := 6, 5
+	clients, wishes, acting := 6, 4, 50 // in a hundred orders something is done with so many
 	if real {
-		clients, wishes = 4, 3
+		clients, wishes, acting = 4, 2, 60
 	}
 	plans := make([]ClientPlan, clients)
 	for c := range plans {
 		// The last two are one customer's: its orders come from two sides.
 		plans[c].Customer = fmt.Sprintf("customer-%d", min(c, clients-2))
 		for w := range wishes {
-			plans[c].Wishes = append(plans[c].Wishes, drawWish(d, fmt.Sprintf("c%d-%d", c, w)))
+			plans[c].Wishes = append(plans[c].Wishes, drawWish(d, fmt.Sprintf("c%d-%d", c, w), acting))
 		}
 	}
 	return plans
 }
 
-func drawWish(d drawer, name string) Wish {
+func drawWish(d drawer, name string, acting int) Wish {
 	w := Wish{
 		Name: name, Pause: d.between(0, 700*time.Millisecond), Patience: 12, Salt: d.Uint64(),
 		Async: d.chance(35), Twice: d.chance(10), OtherBody: d.chance(8), Chase: d.chance(50), Replay: d.chance(60),
@@ -206,6 +207,9 @@ func drawWish(d drawer, name string) Wish {
 		w.Delete = true
 	}
 	w.Lines = drawLines(d)
+	if w.Bad == "" && !w.Edit && !w.Delete && d.chance(acting) {
+		w.Acts, w.Chase = drawActs(d), true
+	}
 	return w
 }
 

@@ -17,6 +17,8 @@ const (
 	Answer   Promise = "one key, one answer"
 	ERPFirst Promise = "ERP first"
 	InTurn   Promise = "queued go in turn"
+	Done     Promise = "done once or not at all"
+	History  Promise = "histories hold"
 	Edits    Promise = "edits stay"
 	Deleted  Promise = "deleted stays deleted"
 	Bounded  Promise = "everything is bounded"
@@ -25,7 +27,7 @@ const (
 )
 
 // Promises are all of them, in the order of the report's columns.
-var Promises = []Promise{Once, Kept, Nothing, Answer, ERPFirst, InTurn, Edits, Deleted, Bounded, Ends, Alive}
+var Promises = []Promise{Once, Kept, Nothing, Answer, ERPFirst, InTurn, Done, History, Edits, Deleted, Bounded, Ends, Alive}
 
 // Violation is a broken promise.
 type Violation struct {
@@ -51,6 +53,7 @@ type Report struct {
 	Took     time.Duration
 
 	Orders   int // wishes that were placed, or tried to be
+	Actions  int // that were asked for
 	Requests int
 	Answers  map[int]int // by status; 0 is no answer
 	Kills    int         // processes that ended by SIGKILL
@@ -74,8 +77,8 @@ func (r *Report) Broken(p Promise) bool {
 // String tells a run: one line, and for a run with violations all that is needed to understand and repeat it.
 func (r *Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, %s, Odoo %s, %s: %d orders, %d requests %s, %d faults struck, %d kills, %d violations, %s\n",
-		r.Options.Seed, r.Scenario, r.Options.Odoo, r.Options.Database, r.Orders, r.Requests, answers(r.Answers), r.Struck, r.Kills,
+	fmt.Fprintf(&b, "seed %d, %s, Odoo %s, %s: %d orders, %d actions, %d requests %s, %d faults struck, %d kills, %d violations, %s\n",
+		r.Options.Seed, r.Scenario, r.Options.Odoo, r.Options.Database, r.Orders, r.Actions, r.Requests, answers(r.Answers), r.Struck, r.Kills,
 		len(r.Violations), r.Took.Round(100*time.Millisecond))
 	if len(r.Violations) == 0 {
 		return b.String()

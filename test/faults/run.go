@@ -199,6 +199,7 @@ func (w *world) gather(ctx context.Context, open []row) (evidence, error) {
 	// The backlog is bounded by what each process knows of it: what others accept it learns with a delay.
 	e := evidence{
 		intents: map[string]row{}, orders: map[string][]int64{}, byID: map[int64]ERPOrder{}, products: w.products,
+		acted: map[string][]acted{}, payments: map[string][]float64{},
 		open: open, within: w.within(),
 		bounds: bounds{queue: atoi(w.plan.Settings["ORDERGATE_MAX_QUEUE"]), backlog: atoi(w.plan.Settings["ORDERGATE_MAX_BACKLOG"]) * int64(w.plan.Replicas), memory: memoryBound},
 	}
@@ -229,10 +230,26 @@ func (w *world) gather(ctx context.Context, open []row) (evidence, error) {
 	if e.mirror, err = w.mirrored(ctx); err != nil {
 		return e, err
 	}
+	payments, err := w.erp.payments(w.prefix)
+	if err != nil {
+		return e, err
+	}
+	for _, p := range payments {
+		e.payments[p.key()] = append(e.payments[p.key()], p.Amount)
+	}
+	if e.byDelivery, err = w.erp.invoicedByDelivery(w.products); err != nil {
+		return e, err
+	}
+	if _, err := command(ctx, w.options.Binary, w.environ(), "history", "verify"); err != nil {
+		e.verified = err.Error()
+	}
 	for _, c := range w.plan.Clients {
 		for _, wish := range c.Wishes {
 			key := w.key(wish)
 			e.wishes = append(e.wishes, asked{key, c.Customer, wish, w.history.of(key)})
+			for i, a := range wish.Acts {
+				e.acted[key] = append(e.acted[key], acted{w.actKey(wish, i), key, a, w.history.of(w.actKey(wish, i))})
+			}
 		}
 	}
 	w.mu.Lock()
@@ -243,7 +260,7 @@ func (w *world) gather(ctx context.Context, open []row) (evidence, error) {
 }
 
 func (w *world) mirrored(ctx context.Context) ([]row, error) {
-	return w.db.rows(ctx, "SELECT erp_order_id, reference, amount_total, deleted_at FROM orders WHERE reference LIKE ?", w.prefix+"%")
+	return w.db.rows(ctx, "SELECT erp_order_id, reference, amount_total, status, fulfilment, payment, deleted_at FROM orders WHERE reference LIKE ?", w.prefix+"%")
 }
 
 // awaitMirror gives the mirror the time that it may take to show what people changed last.
@@ -284,6 +301,13 @@ func (w *world) report(e evidence, violations []Violation, took time.Duration) *
 			r.Orders++
 		}
 	}
+	for _, acts := range e.acted {
+		for _, a := range acts {
+			if len(a.exchanges) > 0 {
+				r.Actions++
+			}
+		}
+	}
 	if len(violations) == 0 {
 		return r
 	}
@@ -305,6 +329,12 @@ func ending(e evidence, key string) []string {
 	end := []string{fmt.Sprintf("orders in Odoo %v", e.orders[key])}
 	for _, id := range e.orders[key] {
 		end = append(end, fmt.Sprintf("%+v", e.byID[id]))
+	}
+	for _, a := range e.acted[key] {
+		end = append(end, a.key+": "+describe(e.intents[a.key]))
+		for _, x := range a.exchanges {
+			end = append(end, "    "+x.String())
+		}
 	}
 	return append(end, describe(e.intents[key]))
 }

@@ -108,13 +108,16 @@ func kills() []Scenario {
 // reach lets the first replica do something at a point, and adds what it takes for a process to pass that.
 func reach(d drawer, p *Plan, what string, point failpoint.Point) {
 	pass := 1 + d.IntN(4)
+	if d.chance(50) && slices.Contains([]failpoint.Point{failpoint.IntentWritten, failpoint.OrdersSent, failpoint.AttemptStored}, point) {
+		pass += 4 + d.IntN(12) // when more actions pass it than orders
+	}
 	switch point {
 	case failpoint.QueueClaimed:
 		pass++ // it is passed at the start already, when nothing is queued
 	case failpoint.ResolverHeld:
 		// The answers are lost, those to repetitions and to questions too: intents in doubt.
 		pass = 1 + d.IntN(2)
-		p.Events = append(p.Events, Event{At: 0, What: eventOdoo, Fault: "answer dropped after", Calls: callsOrders, Times: 5 + d.IntN(4)},
+		p.Events = append(p.Events, Event{At: 0, What: eventOdoo, Fault: "answer dropped after", Calls: pick(d, callsOrders, callsActions), Times: 5 + d.IntN(4)},
 			Event{At: 0, What: eventOdoo, Fault: "500", Calls: callsReads, Times: 4 + d.IntN(4)})
 	case failpoint.BeforeRelease:
 		p.Events = append(p.Events, Event{At: 0, What: eventOdoo, Fault: pick(d, "500", "dropped", "hang"), Calls: callsOrders, Times: 4 + d.IntN(4)})
@@ -128,7 +131,7 @@ func odooTrouble(name, words, fault string) Scenario {
 		for range 2 + d.IntN(4) {
 			e := Event{
 				At: d.between(0, 4*time.Second), What: eventOdoo, Fault: fault, Times: 1 + d.IntN(4),
-				Calls: pick(d, callsOrders, callsOrders, callsOrders, callsReads, callsAll), For: d.delay(),
+				Calls: pick(d, callsOrders, callsOrders, callsActions, callsActions, callsReads, callsAll), For: d.delay(),
 			}
 			p.Events = append(p.Events, e)
 		}
@@ -262,7 +265,7 @@ func storm(d drawer, p *Plan) {
 	for range 4 + d.IntN(5) {
 		f := odooFaults[d.IntN(len(odooFaults))]
 		p.Events = append(p.Events, Event{At: d.between(0, 4*time.Second), What: eventOdoo, Fault: f.name, Times: 1 + d.IntN(4),
-			Calls: pick(d, callsOrders, callsReads, callsAll), For: d.delay()})
+			Calls: pick(d, callsOrders, callsActions, callsReads, callsAll), For: d.delay()})
 	}
 	if d.chance(40) {
 		clock(d, p)
