@@ -38,7 +38,11 @@ func billingModels(major int) []*model {
 		{name: "deduct_down_payments", label: "Deduct down payments", kind: kindBoolean},
 	})
 	invoicing.methods = map[string]method{"create_invoices": {"write", true, callCreateInvoices}}
-	return []*model{invoiceModel(), line, payment, invoicing, registerModel(memo)}
+	// It has what prints, and not the program by which that works.
+	report := define("ir.actions.report", "Report Action", []*field{{name: "name", label: "Action Name", kind: kindChar, required: true}})
+	report.denied = "create write unlink"
+	report.methods = map[string]method{"get_wkhtmltopdf_state": {"", false, func(*env, *model, arguments) (any, error) { return "install", nil }}}
+	return []*model{invoiceModel(), line, payment, invoicing, registerModel(memo), report}
 }
 
 func invoiceModel() *model {
@@ -258,6 +262,7 @@ func registerModel(memo string) *model {
 		{name: "amount", label: "Amount", kind: kindMonetary},
 		{name: "communication", label: "Memo", kind: kindChar},
 		{name: "payment_date", label: "Payment Date", kind: kindDate},
+		{name: "currency_id", label: "Currency", kind: kindMany2one, comodel: "res.currency"},
 	})
 	m.beforeCreate = func(e *env, values map[string]any) error {
 		if values["payment_date"] == nil {

@@ -46,7 +46,21 @@ func stockModels(major int) []*model {
 		{name: "name", label: "Delivery Method", kind: kindChar, required: true},
 	})
 	carrier.denied = "create write unlink"
-	return []*model{place, of, carrier, pickingModel(major), moveModel(major)}
+	return []*model{place, of, carrier, pickingModel(major), moveModel(major), detailModel(major)}
+}
+
+// detailModel is there for those who look where goods are reserved: nowhere, for there is always enough of everything.
+func detailModel(major int) *model {
+	held := map[bool]string{true: "quantity", false: "product_uom_qty"}[major >= 17]
+	m := define("stock.move.line", "Product Moves (Stock Move Line)", []*field{
+		{name: "move_id", label: "Stock Operation", kind: kindMany2one, comodel: stockMove, indexed: true},
+		{name: "lot_id", label: "Lot/Serial Number", kind: kindInteger},
+		{name: "location_id", label: "From", kind: kindMany2one, comodel: "stock.location"},
+		{name: held, label: "Quantity", kind: kindFloat, digits: 2},
+		{name: "qty_done", label: "Done", kind: kindFloat, digits: 2},
+	})
+	m.denied = "create write unlink"
+	return m
 }
 
 // movesField is what a delivery's moves are called, and doneField where it stands how much of a move goes out.
@@ -108,6 +122,10 @@ func moveModel(major int) *model {
 		{name: "state", label: "Status", kind: kindSelection, options: documentProgress},
 		{name: "has_tracking", label: "Product with Tracking", kind: kindSelection, options: []option{{"none", "No tracking"}},
 			compute: func(*env, *model, *row) any { return "none" }},
+		{name: "location_id", label: "Source Location", kind: kindMany2one, comodel: "stock.location"},
+		{name: "origin_returned_move_id", label: "Origin return move", kind: kindMany2one, comodel: stockMove},
+		{name: "product_qty", label: "Real Quantity", kind: kindFloat, digits: 2,
+			compute: func(e *env, m *model, r *row) any { return e.float(m, r, "product_uom_qty") }},
 	}
 	if major >= 17 {
 		fields = append(fields, &field{name: "picked", label: "Picked", kind: kindBoolean})

@@ -93,7 +93,7 @@ func startSandboxWith(t *testing.T, o sandbox.Options) conformance.Server {
 
 func server(s env.OdooServer) conformance.Server {
 	return conformance.Server{
-		Documents: true, Warehouses: true,
+		Documents: true, Warehouses: true, Prints: s.Major == 14, // Debian's Odoo 14 brings it along, and Debian 13 has none
 		Major: s.Major, URL: s.URL, Database: s.Database, User: s.User, Password: s.Password, Protocol: odoo.XMLRPC,
 		AdminUser: s.AdminUser, AdminPassword: s.AdminPassword,
 	}

@@ -28,6 +28,7 @@ type Server struct {
 
 	Documents  bool // it has deliveries and invoices
 	Warehouses bool // and what else is done with goods: returns, deliveries in steps
+	Prints     bool // wkhtmltopdf is on its machine for sure
 }
 
 // Run runs the whole suite against one server.
