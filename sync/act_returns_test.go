@@ -408,6 +408,12 @@ func TestRefundOverTwoInvoices(t *testing.T) {
 	require.True(t, all.Equal(erp.notes[0].of.Lines[0].Quantity))
 	require.Equal(t, int64(81), erp.notes[1].of.InvoiceID)
 	require.Equal(t, "1", erp.notes[1].of.Lines[0].Quantity.String())
+
+	erp.notes = erp.notes[1:] // one that names the younger invoice takes nothing from the older
+	_, err = b.Act(t.Context(), portal, "n2", erp.refund(pieces(line, all.String())))
+	require.NoError(t, err)
+	require.Len(t, erp.notes, 2)
+	require.Equal(t, int64(80), erp.notes[1].of.InvoiceID)
 }
 
 // A credit note is paid out like an invoice is paid.
@@ -452,7 +458,7 @@ func TestFulfilmentOfLots(t *testing.T) {
 		require.Equal(t, test.field, e.Violations[0].Field, key)
 	}
 	_, err := b.Act(t.Context(), portal, "f0", erp.fulfil())
-	requireKind(t, err, order.Unprocessable, "lots_required")
+	require.Equal(t, "lines", requireKind(t, err, order.Unprocessable, "lots_required").Violations[0].Field)
 	m.OwnUnit = false
 	_, err = b.Act(t.Context(), portal, "f1", with("1", lot("A", "1")))
 	requireKind(t, err, order.Unprocessable, "unit_differs")
