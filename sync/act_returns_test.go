@@ -505,3 +505,27 @@ func TestReceivingLots(t *testing.T) {
 		})
 	}
 }
+
+// Goods that went out in two deliveries come back with a return of each, and what one attempt left is all that the next one makes.
+func TestAReturnOfTwoDeliveries(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	other := erp.moves[0]
+	other.ID, other.DeliveryID = 799, 71
+	erp.moves = append(erp.moves, other)
+	erp.never = errLost
+	done, err := b.Act(t.Context(), portal, "r1", erp.giveBack(pieces(other.LineID, other.Quantity.Add(decimal.NewFromInt(1)).String())))
+	require.NoError(t, err)
+	require.Nil(t, done.Order)
+	plan := b.intent(t, "r1").Plan.Action.Returns
+	require.Equal(t, []int64{70, 71}, []int64{plan[0].DeliveryID, plan[1].DeliveryID}, "the older delivery first")
+	require.Equal(t, "1", plan[1].Moves[0].Quantity.String())
+	require.Len(t, erp.back, 1)
+	require.Equal(t, other.ID, erp.back[0].of)
+	b.later(6 * time.Minute)
+	_, err = b.ResolveDue(t.Context())
+	require.NoError(t, err)
+	require.Len(t, erp.back, 2)
+	require.Equal(t, erp.moves[0].ID, erp.back[1].of)
+	require.Equal(t, order.Performed, b.intent(t, "r1").State)
+}
