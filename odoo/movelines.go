@@ -11,8 +11,8 @@ import (
 
 // heldGoods is a line of a move: goods in one place, of one lot, that are reserved for it, or go out with it.
 type heldGoods struct {
-	id, moveID, lotID int64
-	held, done        decimal.Decimal
+	id, moveID, lotID, unitID int64
+	held, done                decimal.Decimal
 }
 
 // heldFor returns the lines of moves, by rising id.
@@ -20,7 +20,7 @@ func (c *Client) heldFor(ctx context.Context, d dialect, moves []int64) (map[int
 	if len(moves) == 0 {
 		return nil, nil
 	}
-	fields := []string{"move_id", "lot_id", d.lineHeld}
+	fields := []string{"move_id", "lot_id", "product_uom_id", d.lineHeld}
 	if d.lineDone != d.lineHeld {
 		fields = append(fields, d.lineDone)
 	}
@@ -31,7 +31,8 @@ func (c *Client) heldFor(ctx context.Context, d dialect, moves []int64) (map[int
 	of := map[int64][]heldGoods{}
 	for i := range list {
 		r := &list[i]
-		h := heldGoods{id: r.id(), moveID: r.refID("move_id"), lotID: r.refID("lot_id"), held: r.number(d.lineHeld), done: r.number(d.lineDone)}
+		h := heldGoods{id: r.id(), moveID: r.refID("move_id"), lotID: r.refID("lot_id"), unitID: r.refID("product_uom_id"),
+			held: r.number(d.lineHeld), done: r.number(d.lineDone)}
 		of[h.moveID] = append(of[h.moveID], h)
 	}
 	return of, firstError("stock.move.line.search_read", list)
@@ -50,15 +51,20 @@ func (c *Client) moveCommands(ctx context.Context, d dialect, p order.PlannedDel
 	if err != nil {
 		return nil, err
 	}
+	units, err := c.unitsOfMoves(ctx, held)
+	if err != nil {
+		return nil, err
+	}
 	var commands []any
 	for _, m := range p.Moves {
 		var values map[string]any
+		otherUnit := func(h heldGoods) bool { return h.unitID != units[m.MoveID] }
 		switch lines := held[m.MoveID]; {
 		case len(m.Lots) > 0:
 			if values, err = c.lotValues(ctx, d, m, lines); err != nil {
 				return nil, err
 			}
-		case len(lines) > 1:
+		case len(lines) > 1 && !slices.ContainsFunc(lines, otherUnit): // or Odoo says what it thinks of it
 			values = map[string]any{"move_line_ids": overLines(d, m.Quantity, lines)}
 		default:
 			values = wholeMove(d, m)
@@ -66,6 +72,29 @@ func (c *Client) moveCommands(ctx context.Context, d dialect, p order.PlannedDel
 		commands = append(commands, []any{1, m.MoveID, values})
 	}
 	return commands, nil
+}
+
+// unitsOfMoves returns the units that those of the moves count in that have several lines.
+func (c *Client) unitsOfMoves(ctx context.Context, held map[int64][]heldGoods) (map[int64]int64, error) {
+	var ids []int64
+	for move, lines := range held {
+		if len(lines) > 1 {
+			ids = append(ids, move)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	slices.Sort(ids)
+	list, _, err := c.readRaw(ctx, "stock.move", ids, []string{"product_uom"})
+	if err != nil {
+		return nil, err
+	}
+	units := make(map[int64]int64, len(list))
+	for i := range list {
+		units[list[i].id()] = list[i].refID("product_uom")
+	}
+	return units, firstError("stock.move.read", list)
 }
 
 func wholeMove(d dialect, m order.PlannedMove) map[string]any {

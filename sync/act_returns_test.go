@@ -408,6 +408,12 @@ func TestRefundOverTwoInvoices(t *testing.T) {
 	require.True(t, all.Equal(erp.notes[0].of.Lines[0].Quantity))
 	require.Equal(t, int64(81), erp.notes[1].of.InvoiceID)
 	require.Equal(t, "1", erp.notes[1].of.Lines[0].Quantity.String())
+
+	erp.notes = erp.notes[1:] // one that names the younger invoice takes nothing from the older
+	_, err = b.Act(t.Context(), portal, "n2", erp.refund(pieces(line, all.String())))
+	require.NoError(t, err)
+	require.Len(t, erp.notes, 2)
+	require.Equal(t, int64(80), erp.notes[1].of.InvoiceID)
 }
 
 // A credit note is paid out like an invoice is paid.
@@ -452,7 +458,7 @@ func TestFulfilmentOfLots(t *testing.T) {
 		require.Equal(t, test.field, e.Violations[0].Field, key)
 	}
 	_, err := b.Act(t.Context(), portal, "f0", erp.fulfil())
-	requireKind(t, err, order.Unprocessable, "lots_required")
+	require.Equal(t, "lines", requireKind(t, err, order.Unprocessable, "lots_required").Violations[0].Field)
 	m.OwnUnit = false
 	_, err = b.Act(t.Context(), portal, "f1", with("1", lot("A", "1")))
 	requireKind(t, err, order.Unprocessable, "unit_differs")
@@ -498,4 +504,28 @@ func TestReceivingLots(t *testing.T) {
 			require.Equal(t, test.lots, b.intent(t, "v1").Plan.Action.Deliveries[0].Moves[0].Lots)
 		})
 	}
+}
+
+// Goods that went out in two deliveries come back with a return of each, and what one attempt left is all that the next one makes.
+func TestAReturnOfTwoDeliveries(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	other := erp.moves[0]
+	other.ID, other.DeliveryID = 799, 71
+	erp.moves = append(erp.moves, other)
+	erp.never = errLost
+	done, err := b.Act(t.Context(), portal, "r1", erp.giveBack(pieces(other.LineID, other.Quantity.Add(decimal.NewFromInt(1)).String())))
+	require.NoError(t, err)
+	require.Nil(t, done.Order)
+	plan := b.intent(t, "r1").Plan.Action.Returns
+	require.Equal(t, []int64{70, 71}, []int64{plan[0].DeliveryID, plan[1].DeliveryID}, "the older delivery first")
+	require.Equal(t, "1", plan[1].Moves[0].Quantity.String())
+	require.Len(t, erp.back, 1)
+	require.Equal(t, other.ID, erp.back[0].of)
+	b.later(6 * time.Minute)
+	_, err = b.ResolveDue(t.Context())
+	require.NoError(t, err)
+	require.Len(t, erp.back, 2)
+	require.Equal(t, erp.moves[0].ID, erp.back[1].of)
+	require.Equal(t, order.Performed, b.intent(t, "r1").State)
 }

@@ -23,7 +23,9 @@ func (s *Service) chooseLots(
 		i, known := named[m.LineID]
 		switch {
 		case !going[m.ID].IsPositive():
-		case m.Tracked && (!known || len(lines[i].Lots) == 0):
+		case m.Tracked && !known:
+			return nil, lotsRequired("lines", m.LineID)
+		case m.Tracked && len(lines[i].Lots) == 0:
 			return nil, lotsRequired(fmt.Sprintf("lines[%d].lots", i), m.LineID)
 		case m.Tracked && !m.OwnUnit:
 			return nil, order.Invalid("unit_differs", fmt.Sprintf("lines[%d].lots", i),

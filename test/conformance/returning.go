@@ -125,8 +125,16 @@ func (b *bundle) payOut(t *testing.T, id int64, note order.Invoice) {
 	paid, err := b.client.Paid(t.Context(), memo)
 	require.NoError(t, err)
 	require.True(t, paid)
+	field := "ref"
+	if b.server.Major >= 18 {
+		field = "memo"
+	}
+	payments := b.admin.call(t, "account.payment", "search_read", []any{[]any{[]any{field, "=", memo}}}, map[string]any{"fields": []any{"currency_id", "journal_id"}}).([]any)
+	require.Len(t, payments, 1)
+	require.Equal(t, note.Currency, payments[0].(map[string]any)["currency_id"].([]any)[1], "the credit note's, and not the bank account's")
+	require.Equal(t, journal, payments[0].(map[string]any)["journal_id"].([]any)[0])
 	i := slices.IndexFunc(b.order(t, id).Invoices, func(in order.Invoice) bool { return in.ID == note.ID })
-	require.True(t, b.order(t, id).Invoices[i].AmountDue.IsZero(), "it was paid in its own currency")
+	require.True(t, b.order(t, id).Invoices[i].AmountDue.IsZero())
 }
 
 // creditWhileLocked credits on a day of a period that is locked. A credit note that Odoo refuses leaves nothing behind.
