@@ -205,7 +205,6 @@ func (a *Action) Fingerprint() string {
 		amount := shortest(*a.Amount)
 		meant.Amount = &amount
 	}
-	meant.Change = a.Change.normalized()
 	slices.SortStableFunc(meant.Lines, func(x, y ActionLine) int { return cmp.Compare(x.LineID, y.LineID) })
 	canonical, err := json.Marshal(meant)
 	if err != nil {

@@ -213,27 +213,6 @@ func (c *Change) AsRequest() Request {
 	return r
 }
 
-// normalized brings numbers to their shortest spelling, in a copy.
-func (c *Change) normalized() *Change {
-	if c == nil {
-		return nil
-	}
-	meant := *c
-	meant.Lines = slices.Clone(c.Lines)
-	short := func(d **decimal.Decimal) {
-		if *d != nil {
-			s := shortest(**d)
-			*d = &s
-		}
-	}
-	for i := range meant.Lines {
-		short(&meant.Lines[i].Quantity)
-		short(&meant.Lines[i].UnitPrice)
-		short(&meant.Lines[i].Discount)
-	}
-	return &meant
-}
-
 // Terms identify what of an order may be changed, as an ERP reading has it: while they are the same, nobody has changed any of it.
 func (o Order) Terms() string {
 	type line struct {

@@ -70,7 +70,7 @@ var actionTests = map[string]func(t *testing.T, f fixture){
 		}
 		change := func(key string, s order.Snapshot, done bool) {
 			in := f.insert(t, key, func(in *order.Intent) {
-				in.Request, in.Plan = order.Request{}, order.Plan{}
+				in.Request, in.Plan, in.Source, in.Caller = order.Request{}, order.Plan{}, "desk", "clerk"
 				in.Action = &order.Action{Kind: order.Amend, OrderID: s.ID, Change: &order.Change{}}
 			})
 			row := store.Placed{IntentID: in.ID, Action: true, Source: in.Source, Caller: in.Caller, Snapshot: s}
