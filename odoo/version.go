@@ -30,6 +30,9 @@ type dialect struct {
 	paymentMemo       string // the field of a payment that its memo stands in
 	picked            bool   // and that it does is said by another field; before, by a quantity greater than 0
 	keysExpire        bool   // API keys may have an end
+	storable          string // the field of a product that says whether stock is kept of it: a flag, or its type
+	reserved          string // the field of a move for what is reserved
+	reservedLine      string // the field of a move's line for the same
 }
 
 func dialectOf(v Version) dialect {
@@ -46,15 +49,21 @@ func dialectOf(v Version) dialect {
 		doneQuantity:      "quantity_done",
 		paymentMemo:       "ref",
 		picked:            v.Major >= 17,
+		storable:          "type",
+		reserved:          "reserved_availability",
+		reservedLine:      "product_uom_qty",
 	}
 	if v.Major >= 16 {
 		d.moves = "move_ids"
+		d.reservedLine = "reserved_uom_qty"
 	}
 	if v.Major >= 17 {
 		d.doneQuantity = "quantity"
+		d.reserved, d.reservedLine = "quantity", "quantity"
 	}
 	if v.Major >= 18 {
 		d.paymentMemo = "memo"
+		d.storable = "is_storable"
 	}
 	if v.Major >= 19 {
 		d.lineUnit = "product_uom_id"
@@ -73,6 +82,20 @@ func (d dialect) state(state string, locked bool) (order.ERPState, error) {
 		return order.StateDone, nil
 	}
 	return s, nil
+}
+
+// inWarehouse is the context in which a product's quantities are those of one warehouse. The key was renamed in one of the versions
+// between 14 and 19; each of the two knows only its own.
+func inWarehouse(id int64) map[string]any {
+	return map[string]any{"warehouse": id, "warehouse_id": id, "active_test": false}
+}
+
+// keepsStock reads whether stock is kept of a product.
+func (d dialect) keepsStock(r *record) bool {
+	if d.storable == "type" {
+		return r.text("type") == "product"
+	}
+	return r.flag(d.storable)
 }
 
 // note writes plain text as the note field of an order takes it.

@@ -25,10 +25,13 @@ const (
 	Fulfil  ActionKind = "fulfil"
 	Bill    ActionKind = "invoice"
 	Pay     ActionKind = "pay"
+	Assign  ActionKind = "assign"  // to a warehouse
+	Reserve ActionKind = "reserve" // goods in the warehouse
+	Release ActionKind = "release" // what is reserved
 )
 
 // ActionKinds are all of them.
-var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay}
+var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay, Assign, Reserve, Release}
 
 // Action is the wish to do something with one order, as a caller states it. Its JSON form is what an intent keeps.
 type Action struct {
@@ -43,6 +46,8 @@ type Action struct {
 	Amount    *decimal.Decimal `json:"amount,omitempty"`     // of a payment, in the invoice's currency
 	Date      string           `json:"date,omitempty"`       // of a payment, "2026-03-14"; empty: the day on which it is registered
 	Reference string           `json:"reference,omitempty"`  // of a payment, for people
+
+	Warehouse string `json:"warehouse,omitempty"` // code or id of the one that an order is assigned to
 }
 
 // ActionLine is a quantity of one line of an order.
@@ -56,6 +61,8 @@ type ActionPlan struct {
 	Deliveries    []PlannedDelivery `json:"deliveries,omitempty"`     // of a fulfilment
 	KnownInvoices []int64           `json:"known_invoices,omitempty"` // that an order had before it was invoiced
 	Payment       *PlannedPayment   `json:"payment,omitempty"`
+	WarehouseID   int64             `json:"warehouse_id,omitempty"` // that the order is assigned to
+	Transfers     []int64           `json:"transfers,omitempty"`    // that goods are reserved for, or released from
 }
 
 // PlannedPayment is a payment of one invoice.
@@ -97,12 +104,16 @@ const maxTracking = 100
 // maxMemo leaves room for what makes a payment's memo its own.
 const maxMemo = 100
 
+// maxWarehouse is longer than any code of a warehouse, and than any id.
+const maxWarehouse = 64
+
 // Validate checks all that can be told without a database or the ERP, and names every field at fault.
 func (a *Action) Validate() *Error {
 	var v violations
 	v.text("reason", a.Reason, MaxDetail, manyLines)
 	v.text("tracking_number", a.Tracking, maxTracking, oneLine)
 	v.text("reference", a.Reference, maxMemo, oneLine)
+	v.text("warehouse", a.Warehouse, maxWarehouse, oneLine)
 	if a.Amount != nil && (!a.Amount.IsPositive() || a.Amount.GreaterThan(MaxPrice)) {
 		v.add("amount", "must be greater than 0 and at most %s", MaxPrice)
 	}
@@ -167,6 +178,9 @@ var transitions = map[ActionKind]transition{
 	Fulfil:  {from: []Status{Confirmed, Picking, Packed, Shipped}},
 	Bill:    {from: afterConfirming},
 	Pay:     {from: afterConfirming},
+	Assign:  {from: []Status{Draft, OnHold, Approved, Confirmed, Picking, Packed}},
+	Reserve: {from: []Status{Confirmed, Picking, Packed, Shipped}},
+	Release: {from: []Status{Confirmed, Picking, Packed, Shipped}},
 }
 
 // StoppedByBlocks reports whether an open blocking entry of the order's history stands in the action's way.

@@ -34,8 +34,11 @@ type Order struct {
 	CreatedAt        time.Time // in the ERP
 	UpdatedAt        time.Time // in the ERP: the latest write to the order, its lines, deliveries or invoices
 	// Edits are how it differs from what its caller sent; nil for one that nobody sent through the gateway.
-	Edits     *Edits
-	DeletedAt time.Time // zero, or when the mirror saw that the ERP no longer has it (tombstone)
+	Edits *Edits
+	// Shortages are told in the answer to who placed the order or reserved for it, and are no part of the mirror: of what less was
+	// available then than was demanded.
+	Shortages []Shortage `json:",omitempty"`
+	DeletedAt time.Time  // zero, or when the mirror saw that the ERP no longer has it (tombstone)
 }
 
 // Party is the customer of an order.
