@@ -184,6 +184,9 @@ func (s *Service) performer(kind order.ActionKind) performer {
 		order.Fulfil:  {done: s.fulfilled, act: s.fulfil, plan: s.planFulfilment},
 		order.Bill:    {done: billed, act: s.bill, plan: s.planBill},
 		order.Pay:     {done: s.paid, act: s.pay, plan: s.planPayment, once: true},
+		order.Assign:  {done: s.assigned, act: s.assign, plan: s.planAssignment},
+		order.Reserve: {done: s.reserved, act: s.reserve, plan: s.planReservation},
+		order.Release: {done: s.released, act: s.release, plan: s.planReservation},
 	}[kind]
 }
 
@@ -215,6 +218,7 @@ func (s *Service) perform(ctx context.Context, token string, a *attempt) {
 		return
 	}
 	callErr := p.act(ctx, a, before.Order)
+	a.answered = callErr == nil
 	failpoint.Hit(failpoint.OrdersSent)
 	s.lookAtOutcome(ctx, a, p, callErr)
 }
@@ -316,6 +320,9 @@ func (s *Service) lookAtOrder(ctx context.Context, a *attempt) *order.Snapshot {
 
 // actionEntries are what the history says of an action beside the status that it led to.
 func (s *Service) actionEntries(a *attempt) []order.HistoryEntry {
+	if entries := s.stockEntries(a); entries != nil {
+		return entries
+	}
 	if a.in.Action.Reason == "" {
 		return nil
 	}

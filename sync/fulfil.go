@@ -30,8 +30,7 @@ func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order)
 		return order.ActionPlan{}, err
 	}
 	if !known {
-		return order.ActionPlan{}, order.Errorf(order.Unsupported, "stock_missing",
-			"The ERP has no deliveries, or the gateway's user may not see them. Install the application Inventory (stock) there, or grant its User group.")
+		return order.ActionPlan{}, stockMissing()
 	}
 	if wish.Tracking != "" {
 		if known, err = s.erp.HasTracking(ctx); err != nil {
@@ -43,7 +42,7 @@ func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order)
 		}
 	}
 	if len(moves) == 0 {
-		return order.ActionPlan{}, order.Errorf(order.Conflict, "nothing_to_fulfil", "Nothing is left to be delivered of this order.")
+		return order.ActionPlan{}, nothingToDeliver()
 	}
 	// What is ready goes first, and then the oldest.
 	slices.SortStableFunc(moves, func(x, y order.Move) int {

@@ -91,6 +91,7 @@ func (s *Service) storePlaced(ctx context.Context, token string, placed []*attem
 	for i, a := range placed {
 		rows[i] = store.Placed{
 			IntentID: a.in.ID, Action: a.in.Action != nil, Source: a.in.Source, Caller: a.in.Caller, Snapshot: snapshots[i], Entries: a.entries,
+			Shortages: a.shortages(),
 		}
 		if !rows[i].Action {
 			rows[i].Original = order.NewOriginal(a.in.Request, a.in.Plan, snapshots[i].Order)
