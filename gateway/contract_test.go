@@ -62,7 +62,7 @@ func TestRequestSchemasAreClosed(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 8, bodies)
+	require.Equal(t, 9, bodies)
 }
 
 func requireClosed(t *testing.T, where string, schema *openapi3.Schema) {

@@ -44,7 +44,7 @@ func (a *api) PlaceOrder(ctx context.Context, request PlaceOrderRequestObject) (
 		}, nil
 	}
 	return PlaceOrder201JSONResponse{
-		Body: renderOrder(*placement.Order),
+		Body: renderWithShortages(*placement.Order),
 		Headers: PlaceOrder201ResponseHeaders{
 			Location: orderURL(placement.Order.ID), IdempotencyReplayed: replayed,
 			PreferenceApplied: orNull(call.preferenceApplied),
