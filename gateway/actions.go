@@ -182,21 +182,30 @@ func decimalAt(found *[]order.Violation, text, field string, at ...any) decimal.
 // act carries an action out. It returns one of the three: the answer of what is done, of what is not known yet, or why it cannot
 // be.
 func (a *api) act(ctx context.Context, key string, action order.Action) (*ActionDoneJSONResponse, *ActionAcceptedJSONResponse, error) {
+	done, accepted, err := a.perform(ctx, key, action)
+	if err != nil || accepted != nil {
+		return nil, accepted, err
+	}
+	return &ActionDoneJSONResponse{
+		Body: renderOrder(*done.Order), Headers: ActionDoneResponseHeaders{
+			ETag: etag(done.Order.Version), IdempotencyReplayed: orNull(done.Replayed),
+		},
+	}, nil, nil
+}
+
+// perform is act that leaves what is done to be rendered: its Order is set.
+func (a *api) perform(ctx context.Context, key string, action order.Action) (order.Placement, *ActionAcceptedJSONResponse, error) {
 	ctx, call := enter(ctx)
 	outcome, err := call.service.Act(ctx, call.caller, key, action)
 	switch {
 	case err != nil && outcome.Replayed:
-		return nil, nil, &storedAnswer{err}
+		return order.Placement{}, nil, &storedAnswer{err}
 	case err != nil:
-		return nil, nil, err
+		return order.Placement{}, nil, err
 	case outcome.Order != nil:
-		return &ActionDoneJSONResponse{
-			Body: renderOrder(*outcome.Order), Headers: ActionDoneResponseHeaders{
-				ETag: etag(outcome.Order.Version), IdempotencyReplayed: orNull(outcome.Replayed),
-			},
-		}, nil, nil
+		return outcome, nil, nil
 	}
-	return nil, &ActionAcceptedJSONResponse{
+	return order.Placement{}, &ActionAcceptedJSONResponse{
 		Body: renderIntent(outcome.Intent, call.caller),
 		Headers: ActionAcceptedResponseHeaders{
 			Location: intentURL(outcome.Intent, call.caller), RetryAfter: a.pollAfter(outcome.Intent),

@@ -29,7 +29,9 @@ func TestActions(t *testing.T) {
 			order.Action{Kind: order.Fulfil, OrderID: 4711, Tracking: "1Z-9/ü", Lines: []order.ActionLine{{LineID: 7,
 				Quantity: decimal.RequireFromString("1.5"), Lots: []order.ActionLot{{Lot: "SN-1", Quantity: decimal.RequireFromString("1.5")}}}}},
 		},
-		"/v1/orders/4711/invoices": {``, order.Action{Kind: order.Bill, OrderID: 4711}},
+		"/v1/orders/4711/warehouse":   {`{"warehouse": "WH"}`, order.Action{Kind: order.Assign, OrderID: 4711, Warehouse: "WH"}},
+		"/v1/orders/4711/allocations": {``, order.Action{Kind: order.Reserve, OrderID: 4711}},
+		"/v1/orders/4711/invoices":    {``, order.Action{Kind: order.Bill, OrderID: 4711}},
 		"/v1/orders/4711/invoices/88/payments": {
 			`{"amount": "20.00", "date": "2026-11-21", "reference": "card"}`,
 			order.Action{Kind: order.Pay, OrderID: 4711, InvoiceID: 88, Amount: &twenty, Date: "2026-11-21", Reference: "card"},
@@ -77,7 +79,8 @@ func TestActions(t *testing.T) {
 			a = send()
 			a.requireProblem(t, http.StatusConflict, "action_refused")
 			require.Equal(t, "true", a.Header.Get("Idempotency-Replayed"))
-			if slices.Contains([]order.ActionKind{order.Fulfil, order.Bill, order.Pay, order.Return, order.Receive, order.Refund}, test.want.Kind) {
+			if slices.Contains([]order.ActionKind{order.Fulfil, order.Bill, order.Pay, order.Return, order.Receive, order.Refund,
+				order.Assign, order.Reserve}, test.want.Kind) {
 				failure = order.Errorf(order.Unsupported, "stock_missing", "Install it.")
 				send().requireProblem(t, http.StatusNotImplemented, "stock_missing")
 			}

@@ -443,6 +443,33 @@ func (e OrderSyncState) Valid() bool {
 	}
 }
 
+// Defines values for PurchaseState.
+const (
+	PurchaseStateCancelled PurchaseState = "cancelled"
+	PurchaseStateConfirmed PurchaseState = "confirmed"
+	PurchaseStateDraft     PurchaseState = "draft"
+	PurchaseStateSent      PurchaseState = "sent"
+	PurchaseStateToApprove PurchaseState = "to_approve"
+)
+
+// Valid indicates whether the value is a known member of the PurchaseState enum.
+func (e PurchaseState) Valid() bool {
+	switch e {
+	case PurchaseStateCancelled:
+		return true
+	case PurchaseStateConfirmed:
+		return true
+	case PurchaseStateDraft:
+		return true
+	case PurchaseStateSent:
+		return true
+	case PurchaseStateToApprove:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReadinessStatus.
 const (
 	ReadinessStatusDegraded ReadinessStatus = "degraded"
@@ -547,6 +574,63 @@ type Address struct {
 	Street  string  `json:"street"`
 	Street2 *string `json:"street2,omitempty"`
 	Zip     *string `json:"zip,omitempty"`
+}
+
+// Allocation defines model for Allocation.
+type Allocation struct {
+	// ERPLineID The order's line; null for goods of none.
+	ERPLineID *int64 `json:"erp_line_id"`
+
+	// ERPProductID An id of the ERP.
+	//
+	// Example: 4711
+	ERPProductID ERPID   `json:"erp_product_id"`
+	SKU          *string `json:"sku"`
+
+	// UnitOfMeasure Of the quantities; it may differ from that of the line.
+	UnitOfMeasure string `json:"unit_of_measure"`
+
+	// Demanded A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Demanded Decimal `json:"demanded"`
+
+	// Reserved A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Reserved Decimal `json:"reserved"`
+
+	// Short A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Short Decimal `json:"short"`
+
+	// Places Where what is reserved lies.
+	Places []AllocationPlace `json:"places"`
+}
+
+// AllocationList defines model for AllocationList.
+type AllocationList struct {
+	// Warehouse That the order is sent from.
+	Warehouse   *Warehouse   `json:"warehouse"`
+	Allocations []Allocation `json:"allocations"`
+}
+
+// AllocationPlace defines model for AllocationPlace.
+type AllocationPlace struct {
+	// DeliveryID An id of the ERP.
+	//
+	// Example: 4711
+	DeliveryID ERPID  `json:"delivery_id"`
+	Location   string `json:"location"`
+
+	// Lot Lot or serial number.
+	Lot *string `json:"lot"`
+
+	// Quantity A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Quantity Decimal `json:"quantity"`
 }
 
 // Audit defines model for Audit.
@@ -1407,6 +1491,81 @@ type OrderSync struct {
 // it, and edited there since it was sent; see `edits`. `deleted`: gone from the ERP.
 type OrderSyncState string
 
+// OrderWithShortages defines model for OrderWithShortages.
+type OrderWithShortages struct {
+	// ID An id of the ERP.
+	//
+	// Example: 4711
+	ID ERPID `json:"id"`
+
+	// Number The order's number in the ERP.
+	Number string `json:"number"`
+
+	// Status Where the order stands, as it derives from its state, deliveries, invoices and payments in the ERP. `draft`: a quotation.
+	// `on_hold`: a quotation that must not go on. `approved`: a quotation that may be confirmed. `confirmed`: a sales order of which
+	// nothing is ready to leave. `picking`: goods are ready, or being prepared, in the warehouse. `packed`: they are prepared, and ready
+	// to leave. `shipped`: some have left, more are to come. `delivered`: all have left that were to. `completed`: delivered,
+	// invoiced and paid. `cancelled`.
+	Status   OrderStatus `json:"status"`
+	Customer Party       `json:"customer"`
+
+	// Reference The customer's own reference.
+	Reference *string `json:"reference"`
+
+	// Source The system that the order comes from; `odoo` if it was made there.
+	Source string `json:"source"`
+
+	// Note Plain text.
+	Note *string `json:"note"`
+
+	// Currency ISO 4217.
+	Currency string `json:"currency"`
+
+	// AmountUntaxed A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	AmountUntaxed Decimal `json:"amount_untaxed"`
+
+	// AmountTax A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	AmountTax Decimal `json:"amount_tax"`
+
+	// AmountTotal A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	AmountTotal Decimal     `json:"amount_total"`
+	Lines       []OrderLine `json:"lines"`
+
+	// OrderedAt The order's date in the ERP.
+	OrderedAt time.Time `json:"ordered_at"`
+
+	// CreatedAt When it was created in the ERP.
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When it, one of its lines, deliveries or invoices was last written in the ERP.
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// DeletedAt When it was seen to be gone from the ERP.
+	DeletedAt  *time.Time `json:"deleted_at"`
+	Deliveries []Delivery `json:"deliveries"`
+	Invoices   []Invoice  `json:"invoices"`
+
+	// Edits How it differs from what was sent; null for an order that nobody sent through the gateway.
+	Edits *Edits `json:"edits"`
+
+	// Fulfilment How much of the order the customer has. `partially_returned`: some came back. `returned`: all of it did. `not_needed`: a sales
+	// order of nothing but services.
+	Fulfilment OrderFulfilment `json:"fulfilment"`
+
+	// Payment How much of what was invoiced is paid. `none`: nothing was invoiced. `partially_refunded`, `refunded`: credit notes gave some
+	// or all of it back.
+	Payment OrderPayment `json:"payment"`
+
+	// Shortages Products of which less was available at that moment than is demanded. A repeated request gets the same.
+	Shortages []Shortage `json:"shortages"`
+}
+
 // OrderWithSync defines model for OrderWithSync.
 type OrderWithSync struct {
 	// ID An id of the ERP.
@@ -1584,6 +1743,58 @@ type ProductList struct {
 	Sync SyncStatus `json:"sync"`
 }
 
+// Purchase defines model for Purchase.
+type Purchase struct {
+	// ID An id of the ERP.
+	//
+	// Example: 4711
+	ID     ERPID  `json:"id"`
+	Number string `json:"number"`
+
+	// State A request for quotation is a `draft` until the vendor has it (`sent`); somebody may have to approve it; `confirmed`, the vendor is to deliver.
+	State      PurchaseState `json:"state"`
+	Vendor     string        `json:"vendor"`
+	OrderedAt  *time.Time    `json:"ordered_at"`
+	ExpectedAt *time.Time    `json:"expected_at"`
+
+	// Lines Those for this order; none of one that was cancelled, because the ERP forgets then what it was for.
+	Lines []PurchaseLine `json:"lines"`
+}
+
+// PurchaseState A request for quotation is a `draft` until the vendor has it (`sent`); somebody may have to approve it; `confirmed`, the vendor is to deliver.
+type PurchaseState string
+
+// PurchaseLine defines model for PurchaseLine.
+type PurchaseLine struct {
+	// ID An id of the ERP.
+	//
+	// Example: 4711
+	ID ERPID `json:"id"`
+
+	// ERPLineID The order's line, where the ERP names it, as it does for services.
+	ERPLineID     *int64  `json:"erp_line_id"`
+	ERPProductID  *int64  `json:"erp_product_id"`
+	SKU           *string `json:"sku"`
+	Name          string  `json:"name"`
+	UnitOfMeasure *string `json:"unit_of_measure"`
+
+	// Quantity A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Quantity Decimal `json:"quantity"`
+
+	// Received A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Received   Decimal    `json:"received"`
+	ExpectedAt *time.Time `json:"expected_at"`
+}
+
+// PurchaseList defines model for PurchaseList.
+type PurchaseList struct {
+	Purchases []Purchase `json:"purchases"`
+}
+
 // Readiness defines model for Readiness.
 type Readiness struct {
 	Status ReadinessStatus        `json:"status"`
@@ -1618,6 +1829,66 @@ type ReturnRequest struct {
 
 	// Reason Why, for people. It stands in the order's history.
 	Reason *string `json:"reason,omitempty"`
+}
+
+// Shortage defines model for Shortage.
+type Shortage struct {
+	SKU *string `json:"sku"`
+
+	// Demanded A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Demanded Decimal `json:"demanded"`
+
+	// Available A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Available Decimal `json:"available"`
+
+	// Short A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Short Decimal `json:"short"`
+}
+
+// StockLevel defines model for StockLevel.
+type StockLevel struct {
+	SKU string `json:"sku"`
+
+	// ERPProductID An id of the ERP.
+	//
+	// Example: 4711
+	ERPProductID  ERPID     `json:"erp_product_id"`
+	Warehouse     Warehouse `json:"warehouse"`
+	UnitOfMeasure string    `json:"unit_of_measure"`
+
+	// Kept The ERP keeps stock of the product.
+	Kept bool `json:"kept"`
+
+	// OnHand A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	OnHand Decimal `json:"on_hand"`
+
+	// Reserved A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Reserved Decimal `json:"reserved"`
+
+	// Free A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Free Decimal `json:"free"`
+
+	// Incoming A plain decimal number in a string, with at most 18 digits.
+	//
+	// Example: 19.90
+	Incoming Decimal `json:"incoming"`
+}
+
+// StockList defines model for StockList.
+type StockList struct {
+	Stock []StockLevel `json:"stock"`
 }
 
 // SyncRequest Which orders to read from the ERP now. At most one member; without any, everything that changed.
@@ -1674,6 +1945,27 @@ type TenantSync struct {
 
 	// FullSync A full read that is under way or was ended before its end.
 	FullSync *FullSync `json:"full_sync"`
+}
+
+// Warehouse defines model for Warehouse.
+type Warehouse struct {
+	// ID An id of the ERP.
+	//
+	// Example: 4711
+	ID   ERPID  `json:"id"`
+	Code string `json:"code"`
+	Name string `json:"name"`
+}
+
+// WarehouseList defines model for WarehouseList.
+type WarehouseList struct {
+	Warehouses []Warehouse `json:"warehouses"`
+}
+
+// WarehouseRequest defines model for WarehouseRequest.
+type WarehouseRequest struct {
+	// Warehouse The code or the id of the warehouse.
+	Warehouse string `json:"warehouse"`
 }
 
 // ActionKey defines model for ActionKey.
@@ -1950,6 +2242,20 @@ type ChangeOrderParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// ReleaseOrderParams defines parameters for ReleaseOrder.
+type ReleaseOrderParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
+// ReserveOrderParams defines parameters for ReserveOrder.
+type ReserveOrderParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
 // ApproveOrderParams defines parameters for ApproveOrder.
 type ApproveOrderParams struct {
 	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
@@ -2036,6 +2342,13 @@ type ReceiveReturnParams struct {
 	IdempotencyKey ActionKey `json:"Idempotency-Key"`
 }
 
+// AssignWarehouseParams defines parameters for AssignWarehouse.
+type AssignWarehouseParams struct {
+	// IdempotencyKey A value that is unique to this wish and the same on every retry of it, of the same form as for placing an order, and
+	// of the same kind: keys of actions and of orders are unique together, within the caller's source.
+	IdempotencyKey ActionKey `json:"Idempotency-Key"`
+}
+
 // ListProductsParams defines parameters for ListProducts.
 type ListProductsParams struct {
 	// Q Products whose SKU or name contains this.
@@ -2046,6 +2359,15 @@ type ListProductsParams struct {
 
 	// Limit How many to a page; 50 if left out.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetStockParams defines parameters for GetStock.
+type GetStockParams struct {
+	// SKU The products, up to 50: `A,B` or `sku=A&sku=B`.
+	SKU []string `form:"sku" json:"sku"`
+
+	// Warehouse Only this warehouse, by its code or id.
+	Warehouse *string `form:"warehouse,omitempty" json:"warehouse,omitempty"`
 }
 
 // CreateCustomerJSONRequestBody defines body for CreateCustomer for application/json ContentType.
@@ -2080,6 +2402,9 @@ type RefundOrderJSONRequestBody = RefundRequest
 
 // ReturnOrderJSONRequestBody defines body for ReturnOrder for application/json ContentType.
 type ReturnOrderJSONRequestBody = ReturnRequest
+
+// AssignWarehouseJSONRequestBody defines body for AssignWarehouse for application/json ContentType.
+type AssignWarehouseJSONRequestBody = WarehouseRequest
 
 // StartSyncJSONRequestBody defines body for StartSync for application/json ContentType.
 type StartSyncJSONRequestBody = SyncRequest
@@ -2134,6 +2459,15 @@ type ServerInterface interface {
 	// ChangeOrder Change an order
 	// (PATCH /v1/orders/{id})
 	ChangeOrder(c *gin.Context, id OrderID, params ChangeOrderParams)
+	// ReleaseOrder Release what is reserved for an order
+	// (DELETE /v1/orders/{id}/allocations)
+	ReleaseOrder(c *gin.Context, id OrderID, params ReleaseOrderParams)
+	// GetAllocations What is reserved for an order
+	// (GET /v1/orders/{id}/allocations)
+	GetAllocations(c *gin.Context, id OrderID)
+	// ReserveOrder Reserve goods for an order
+	// (POST /v1/orders/{id}/allocations)
+	ReserveOrder(c *gin.Context, id OrderID, params ReserveOrderParams)
 	// ApproveOrder Release an order and confirm it
 	// (POST /v1/orders/{id}/approve)
 	ApproveOrder(c *gin.Context, id OrderID, params ApproveOrderParams)
@@ -2167,6 +2501,9 @@ type ServerInterface interface {
 	// GetInvoicePDF Get an invoice as PDF
 	// (GET /v1/orders/{id}/invoices/{invoice_id}/pdf)
 	GetInvoicePDF(c *gin.Context, id OrderID, invoiceID InvoiceID)
+	// GetProcurement What is bought for an order
+	// (GET /v1/orders/{id}/procurement)
+	GetProcurement(c *gin.Context, id OrderID)
 	// RefundOrder Credit an order
 	// (POST /v1/orders/{id}/refunds)
 	RefundOrder(c *gin.Context, id OrderID, params RefundOrderParams)
@@ -2179,15 +2516,24 @@ type ServerInterface interface {
 	// GetOrderStatus Get what an order's history comes to
 	// (GET /v1/orders/{id}/status)
 	GetOrderStatus(c *gin.Context, id OrderID)
+	// AssignWarehouse Send an order from another warehouse
+	// (POST /v1/orders/{id}/warehouse)
+	AssignWarehouse(c *gin.Context, id OrderID, params AssignWarehouseParams)
 	// ListProducts List products
 	// (GET /v1/products)
 	ListProducts(c *gin.Context, params ListProductsParams)
+	// GetStock How much there is of products
+	// (GET /v1/stock)
+	GetStock(c *gin.Context, params GetStockParams)
 	// GetSync How the mirror relates to the ERP
 	// (GET /v1/sync)
 	GetSync(c *gin.Context)
 	// StartSync Read orders from the ERP now
 	// (POST /v1/sync)
 	StartSync(c *gin.Context)
+	// ListWarehouses List warehouses
+	// (GET /v1/warehouses)
+	ListWarehouses(c *gin.Context)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2892,6 +3238,135 @@ func (siw *ServerInterfaceWrapper) ChangeOrder(c *gin.Context) {
 	siw.Handler.ChangeOrder(c, id, params)
 }
 
+// ReleaseOrder operation middleware
+func (siw *ServerInterfaceWrapper) ReleaseOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReleaseOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReleaseOrder(c, id, params)
+}
+
+// GetAllocations operation middleware
+func (siw *ServerInterfaceWrapper) GetAllocations(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAllocations(c, id)
+}
+
+// ReserveOrder operation middleware
+func (siw *ServerInterfaceWrapper) ReserveOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReserveOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReserveOrder(c, id, params)
+}
+
 // ApproveOrder operation middleware
 func (siw *ServerInterfaceWrapper) ApproveOrder(c *gin.Context) {
 
@@ -3420,6 +3895,31 @@ func (siw *ServerInterfaceWrapper) GetInvoicePDF(c *gin.Context) {
 	siw.Handler.GetInvoicePDF(c, id, invoiceID)
 }
 
+// GetProcurement operation middleware
+func (siw *ServerInterfaceWrapper) GetProcurement(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetProcurement(c, id)
+}
+
 // RefundOrder operation middleware
 func (siw *ServerInterfaceWrapper) RefundOrder(c *gin.Context) {
 
@@ -3610,6 +4110,58 @@ func (siw *ServerInterfaceWrapper) GetOrderStatus(c *gin.Context) {
 	siw.Handler.GetOrderStatus(c, id)
 }
 
+// AssignWarehouse operation middleware
+func (siw *ServerInterfaceWrapper) AssignWarehouse(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AssignWarehouseParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey ActionKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AssignWarehouse(c, id, params)
+}
+
 // ListProducts operation middleware
 func (siw *ServerInterfaceWrapper) ListProducts(c *gin.Context) {
 
@@ -3653,6 +4205,41 @@ func (siw *ServerInterfaceWrapper) ListProducts(c *gin.Context) {
 	siw.Handler.ListProducts(c, params)
 }
 
+// GetStock operation middleware
+func (siw *ServerInterfaceWrapper) GetStock(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetStockParams
+
+	// ------------- Required query parameter "sku" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "sku", c.Request.URL.Query(), &params.SKU, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter sku: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "warehouse" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "warehouse", c.Request.URL.Query(), &params.Warehouse, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter warehouse: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetStock(c, params)
+}
+
 // GetSync operation middleware
 func (siw *ServerInterfaceWrapper) GetSync(c *gin.Context) {
 
@@ -3677,6 +4264,19 @@ func (siw *ServerInterfaceWrapper) StartSync(c *gin.Context) {
 	}
 
 	siw.Handler.StartSync(c)
+}
+
+// ListWarehouses operation middleware
+func (siw *ServerInterfaceWrapper) ListWarehouses(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListWarehouses(c)
 }
 
 // GinServerOptions provides options for the Gin server.
@@ -3727,6 +4327,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/orders/:id/returns/:return_id/receive", wrapper.ReceiveReturn)
 	router.POST(options.BaseURL+"/v1/orders/:id/refunds", wrapper.RefundOrder)
 	router.POST(options.BaseURL+"/v1/orders/bulk", wrapper.ActOnOrders)
+	router.POST(options.BaseURL+"/v1/orders/:id/warehouse", wrapper.AssignWarehouse)
+	router.DELETE(options.BaseURL+"/v1/orders/:id/allocations", wrapper.ReleaseOrder)
+	router.GET(options.BaseURL+"/v1/orders/:id/allocations", wrapper.GetAllocations)
+	router.POST(options.BaseURL+"/v1/orders/:id/allocations", wrapper.ReserveOrder)
+	router.GET(options.BaseURL+"/v1/orders/:id/procurement", wrapper.GetProcurement)
+	router.GET(options.BaseURL+"/v1/warehouses", wrapper.ListWarehouses)
+	router.GET(options.BaseURL+"/v1/stock", wrapper.GetStock)
 	router.GET(options.BaseURL+"/v1/intents", wrapper.ListIntents)
 	router.DELETE(options.BaseURL+"/v1/intents/:key", wrapper.CancelIntent)
 	router.GET(options.BaseURL+"/v1/intents/:key", wrapper.GetIntent)
@@ -5608,13 +6215,14 @@ func (response PlaceOrder200JSONResponse) VisitPlaceOrderResponse(w http.Respons
 }
 
 type PlaceOrder201ResponseHeaders struct {
+	ETag                *string
 	IdempotencyReplayed *bool
 	Location            string
 	PreferenceApplied   *string
 }
 
 type PlaceOrder201JSONResponse struct {
-	Body    Order
+	Body    OrderWithShortages
 	Headers PlaceOrder201ResponseHeaders
 }
 
@@ -5625,6 +6233,9 @@ func (response PlaceOrder201JSONResponse) VisitPlaceOrderResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
@@ -6493,6 +7104,599 @@ type ChangeOrder503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ChangeOrder503ApplicationProblemPlusJSONResponse) VisitChangeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params ReleaseOrderParams
+}
+
+type ReleaseOrderResponseObject interface {
+	VisitReleaseOrderResponse(w http.ResponseWriter) error
+}
+
+type ReleaseOrder200JSONResponse struct{ ActionDoneJSONResponse }
+
+func (response ReleaseOrder200JSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response ReleaseOrder202JSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder400ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder401ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder403ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder404ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder409ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder422ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder429ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder500ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder501ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOrder503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOrder503ApplicationProblemPlusJSONResponse) VisitReleaseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocationsRequestObject struct {
+	ID OrderID `json:"id"`
+}
+
+type GetAllocationsResponseObject interface {
+	VisitGetAllocationsResponse(w http.ResponseWriter) error
+}
+
+type GetAllocations200JSONResponse AllocationList
+
+func (response GetAllocations200JSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocations400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAllocations400ApplicationProblemPlusJSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocations401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAllocations401ApplicationProblemPlusJSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocations403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAllocations403ApplicationProblemPlusJSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocations404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAllocations404ApplicationProblemPlusJSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocations422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAllocations422ApplicationProblemPlusJSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocations429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAllocations429ApplicationProblemPlusJSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocations500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAllocations500ApplicationProblemPlusJSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocations501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAllocations501ApplicationProblemPlusJSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllocations503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAllocations503ApplicationProblemPlusJSONResponse) VisitGetAllocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params ReserveOrderParams
+}
+
+type ReserveOrderResponseObject interface {
+	VisitReserveOrderResponse(w http.ResponseWriter) error
+}
+
+type ReserveOrder200ResponseHeaders struct {
+	ETag                *string
+	IdempotencyReplayed *bool
+}
+
+type ReserveOrder200JSONResponse struct {
+	Body    OrderWithShortages
+	Headers ReserveOrder200ResponseHeaders
+}
+
+func (response ReserveOrder200JSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response ReserveOrder202JSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder400ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder401ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder403ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder404ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder409ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder422ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder429ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder500ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder501ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReserveOrder503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReserveOrder503ApplicationProblemPlusJSONResponse) VisitReserveOrderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8828,6 +10032,175 @@ func (response GetInvoicePDF503ApplicationProblemPlusJSONResponse) VisitGetInvoi
 	return err
 }
 
+type GetProcurementRequestObject struct {
+	ID OrderID `json:"id"`
+}
+
+type GetProcurementResponseObject interface {
+	VisitGetProcurementResponse(w http.ResponseWriter) error
+}
+
+type GetProcurement200JSONResponse PurchaseList
+
+func (response GetProcurement200JSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProcurement400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProcurement400ApplicationProblemPlusJSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProcurement401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProcurement401ApplicationProblemPlusJSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProcurement403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetProcurement403ApplicationProblemPlusJSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProcurement404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetProcurement404ApplicationProblemPlusJSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProcurement422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProcurement422ApplicationProblemPlusJSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProcurement429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProcurement429ApplicationProblemPlusJSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProcurement500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetProcurement500ApplicationProblemPlusJSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProcurement501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProcurement501ApplicationProblemPlusJSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProcurement503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProcurement503ApplicationProblemPlusJSONResponse) VisitGetProcurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RefundOrderRequestObject struct {
 	ID     OrderID `json:"id"`
 	Params RefundOrderParams
@@ -9704,6 +11077,263 @@ func (response GetOrderStatus503ApplicationProblemPlusJSONResponse) VisitGetOrde
 	return err
 }
 
+type AssignWarehouseRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params AssignWarehouseParams
+	Body   *AssignWarehouseJSONRequestBody
+}
+
+type AssignWarehouseResponseObject interface {
+	VisitAssignWarehouseResponse(w http.ResponseWriter) error
+}
+
+type AssignWarehouse200JSONResponse struct{ ActionDoneJSONResponse }
+
+func (response AssignWarehouse200JSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse202JSONResponse struct{ ActionAcceptedJSONResponse }
+
+func (response AssignWarehouse202JSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse400ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse401ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse403ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse404ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse408ApplicationProblemPlusJSONResponse struct {
+	BodyTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse408ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse409ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse413ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse415ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse422ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse429ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse500ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse501ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignWarehouse503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AssignWarehouse503ApplicationProblemPlusJSONResponse) VisitAssignWarehouseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListProductsRequestObject struct {
 	Params ListProductsParams
 }
@@ -9845,6 +11475,175 @@ type ListProducts503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListProducts503ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockRequestObject struct {
+	Params GetStockParams
+}
+
+type GetStockResponseObject interface {
+	VisitGetStockResponse(w http.ResponseWriter) error
+}
+
+type GetStock200JSONResponse StockList
+
+func (response GetStock200JSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStock400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response GetStock400ApplicationProblemPlusJSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStock401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetStock401ApplicationProblemPlusJSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStock403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetStock403ApplicationProblemPlusJSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStock404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetStock404ApplicationProblemPlusJSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStock422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetStock422ApplicationProblemPlusJSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStock429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response GetStock429ApplicationProblemPlusJSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStock500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetStock500ApplicationProblemPlusJSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStock501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response GetStock501ApplicationProblemPlusJSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStock503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetStock503ApplicationProblemPlusJSONResponse) VisitGetStockResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10226,6 +12025,174 @@ func (response StartSync503ApplicationProblemPlusJSONResponse) VisitStartSyncRes
 	return err
 }
 
+type ListWarehousesRequestObject struct {
+}
+
+type ListWarehousesResponseObject interface {
+	VisitListWarehousesResponse(w http.ResponseWriter) error
+}
+
+type ListWarehouses200JSONResponse WarehouseList
+
+func (response ListWarehouses200JSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWarehouses400ApplicationProblemPlusJSONResponse struct {
+	MalformedApplicationProblemPlusJSONResponse
+}
+
+func (response ListWarehouses400ApplicationProblemPlusJSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWarehouses401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListWarehouses401ApplicationProblemPlusJSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWarehouses403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListWarehouses403ApplicationProblemPlusJSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWarehouses404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListWarehouses404ApplicationProblemPlusJSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWarehouses422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListWarehouses422ApplicationProblemPlusJSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWarehouses429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ListWarehouses429ApplicationProblemPlusJSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWarehouses500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListWarehouses500ApplicationProblemPlusJSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWarehouses501ApplicationProblemPlusJSONResponse struct {
+	UnsupportedApplicationProblemPlusJSONResponse
+}
+
+func (response ListWarehouses501ApplicationProblemPlusJSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWarehouses503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListWarehouses503ApplicationProblemPlusJSONResponse) VisitListWarehousesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process alive
@@ -10276,6 +12243,15 @@ type StrictServerInterface interface {
 	// ChangeOrder Change an order
 	// (PATCH /v1/orders/{id})
 	ChangeOrder(ctx context.Context, request ChangeOrderRequestObject) (ChangeOrderResponseObject, error)
+	// ReleaseOrder Release what is reserved for an order
+	// (DELETE /v1/orders/{id}/allocations)
+	ReleaseOrder(ctx context.Context, request ReleaseOrderRequestObject) (ReleaseOrderResponseObject, error)
+	// GetAllocations What is reserved for an order
+	// (GET /v1/orders/{id}/allocations)
+	GetAllocations(ctx context.Context, request GetAllocationsRequestObject) (GetAllocationsResponseObject, error)
+	// ReserveOrder Reserve goods for an order
+	// (POST /v1/orders/{id}/allocations)
+	ReserveOrder(ctx context.Context, request ReserveOrderRequestObject) (ReserveOrderResponseObject, error)
 	// ApproveOrder Release an order and confirm it
 	// (POST /v1/orders/{id}/approve)
 	ApproveOrder(ctx context.Context, request ApproveOrderRequestObject) (ApproveOrderResponseObject, error)
@@ -10309,6 +12285,9 @@ type StrictServerInterface interface {
 	// GetInvoicePDF Get an invoice as PDF
 	// (GET /v1/orders/{id}/invoices/{invoice_id}/pdf)
 	GetInvoicePDF(ctx context.Context, request GetInvoicePDFRequestObject) (GetInvoicePDFResponseObject, error)
+	// GetProcurement What is bought for an order
+	// (GET /v1/orders/{id}/procurement)
+	GetProcurement(ctx context.Context, request GetProcurementRequestObject) (GetProcurementResponseObject, error)
 	// RefundOrder Credit an order
 	// (POST /v1/orders/{id}/refunds)
 	RefundOrder(ctx context.Context, request RefundOrderRequestObject) (RefundOrderResponseObject, error)
@@ -10321,15 +12300,24 @@ type StrictServerInterface interface {
 	// GetOrderStatus Get what an order's history comes to
 	// (GET /v1/orders/{id}/status)
 	GetOrderStatus(ctx context.Context, request GetOrderStatusRequestObject) (GetOrderStatusResponseObject, error)
+	// AssignWarehouse Send an order from another warehouse
+	// (POST /v1/orders/{id}/warehouse)
+	AssignWarehouse(ctx context.Context, request AssignWarehouseRequestObject) (AssignWarehouseResponseObject, error)
 	// ListProducts List products
 	// (GET /v1/products)
 	ListProducts(ctx context.Context, request ListProductsRequestObject) (ListProductsResponseObject, error)
+	// GetStock How much there is of products
+	// (GET /v1/stock)
+	GetStock(ctx context.Context, request GetStockRequestObject) (GetStockResponseObject, error)
 	// GetSync How the mirror relates to the ERP
 	// (GET /v1/sync)
 	GetSync(ctx context.Context, request GetSyncRequestObject) (GetSyncResponseObject, error)
 	// StartSync Read orders from the ERP now
 	// (POST /v1/sync)
 	StartSync(ctx context.Context, request StartSyncRequestObject) (StartSyncResponseObject, error)
+	// ListWarehouses List warehouses
+	// (GET /v1/warehouses)
+	ListWarehouses(ctx context.Context, request ListWarehousesRequestObject) (ListWarehousesResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -10873,6 +12861,86 @@ func (sh *strictHandler) ChangeOrder(ctx *gin.Context, id OrderID, params Change
 	}
 }
 
+// ReleaseOrder operation middleware
+func (sh *strictHandler) ReleaseOrder(ctx *gin.Context, id OrderID, params ReleaseOrderParams) {
+	var request ReleaseOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseOrder(ctx, request.(ReleaseOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReleaseOrderResponseObject); ok {
+		if err := validResponse.VisitReleaseOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAllocations operation middleware
+func (sh *strictHandler) GetAllocations(ctx *gin.Context, id OrderID) {
+	var request GetAllocationsRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAllocations(ctx, request.(GetAllocationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAllocations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAllocationsResponseObject); ok {
+		if err := validResponse.VisitGetAllocationsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReserveOrder operation middleware
+func (sh *strictHandler) ReserveOrder(ctx *gin.Context, id OrderID, params ReserveOrderParams) {
+	var request ReserveOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReserveOrder(ctx, request.(ReserveOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReserveOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReserveOrderResponseObject); ok {
+		if err := validResponse.VisitReserveOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ApproveOrder operation middleware
 func (sh *strictHandler) ApproveOrder(ctx *gin.Context, id OrderID, params ApproveOrderParams) {
 	var request ApproveOrderRequestObject
@@ -11260,6 +13328,32 @@ func (sh *strictHandler) GetInvoicePDF(ctx *gin.Context, id OrderID, invoiceID I
 	}
 }
 
+// GetProcurement operation middleware
+func (sh *strictHandler) GetProcurement(ctx *gin.Context, id OrderID) {
+	var request GetProcurementRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProcurement(ctx, request.(GetProcurementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProcurement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetProcurementResponseObject); ok {
+		if err := validResponse.VisitGetProcurementResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RefundOrder operation middleware
 func (sh *strictHandler) RefundOrder(ctx *gin.Context, id OrderID, params RefundOrderParams) {
 	var request RefundOrderRequestObject
@@ -11404,6 +13498,51 @@ func (sh *strictHandler) GetOrderStatus(ctx *gin.Context, id OrderID) {
 	}
 }
 
+// AssignWarehouse operation middleware
+func (sh *strictHandler) AssignWarehouse(ctx *gin.Context, id OrderID, params AssignWarehouseParams) {
+	var request AssignWarehouseRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body AssignWarehouseJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssignWarehouse(ctx, request.(AssignWarehouseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssignWarehouse")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AssignWarehouseResponseObject); ok {
+		if err := validResponse.VisitAssignWarehouseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListProducts operation middleware
 func (sh *strictHandler) ListProducts(ctx *gin.Context, params ListProductsParams) {
 	var request ListProductsRequestObject
@@ -11423,6 +13562,32 @@ func (sh *strictHandler) ListProducts(ctx *gin.Context, params ListProductsParam
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListProductsResponseObject); ok {
 		if err := validResponse.VisitListProductsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStock operation middleware
+func (sh *strictHandler) GetStock(ctx *gin.Context, params GetStockParams) {
+	var request GetStockRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStock(ctx, request.(GetStockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetStockResponseObject); ok {
+		if err := validResponse.VisitGetStockResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -11489,6 +13654,30 @@ func (sh *strictHandler) StartSync(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(StartSyncResponseObject); ok {
 		if err := validResponse.VisitStartSyncResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListWarehouses operation middleware
+func (sh *strictHandler) ListWarehouses(ctx *gin.Context) {
+	var request ListWarehousesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWarehouses(ctx, request.(ListWarehousesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWarehouses")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListWarehousesResponseObject); ok {
+		if err := validResponse.VisitListWarehousesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -52,9 +52,9 @@ func (a *api) PlaceOrder(ctx context.Context, request PlaceOrderRequestObject) (
 		}, nil
 	}
 	return PlaceOrder201JSONResponse{
-		Body: renderOrder(*placement.Order),
+		Body: renderWithShortages(*placement.Order),
 		Headers: PlaceOrder201ResponseHeaders{
-			Location: orderURL(placement.Order.ID), IdempotencyReplayed: replayed,
+			Location: orderURL(placement.Order.ID), ETag: etag(placement.Order.Version), IdempotencyReplayed: replayed,
 			PreferenceApplied: orNull(call.preferenceApplied),
 		},
 	}, nil

@@ -34,6 +34,7 @@ func TestPlaceAnswers201WithTheOrder(t *testing.T) {
 
 	require.Equal(t, http.StatusCreated, a.StatusCode)
 	require.Equal(t, "/v1/orders/4711", a.Header.Get("Location"))
+	require.NotEmpty(t, a.Header.Get("ETag"))
 	require.Empty(t, a.Header.Get("Idempotency-Replayed"))
 	require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
 	require.Equal(t, "nosniff", a.Header.Get("X-Content-Type-Options"))
@@ -45,7 +46,7 @@ func TestPlaceAnswers201WithTheOrder(t *testing.T) {
 			"unit_of_measure": "Units", "quantity": "2", "unit_price": "19.90", "discount": "0", "subtotal": "39.80",
 			"tax": "8.36", "total": "48.16", "quantity_delivered": "0", "quantity_invoiced": "0"}],
 		"ordered_at": "2026-11-21T09:30:00Z", "created_at": "2026-11-21T09:30:00Z", "updated_at": "2026-11-21T09:30:00Z",
-		"deleted_at": null, "deliveries": [], "invoices": [], "edits": null, "fulfilment": "none", "payment": "none"
+		"deleted_at": null, "deliveries": [], "invoices": [], "edits": null, "fulfilment": "none", "payment": "none", "shortages": []
 	}`, string(a.body))
 }
 

@@ -54,6 +54,15 @@ type Service interface {
 	ActOnMany(ctx context.Context, caller order.Caller, key string, bulk order.Bulk) ([]order.BulkOutcome, error)
 	// InvoicePDF returns an invoice of an order as the ERP prints it. Whoever gets it closes its content.
 	InvoicePDF(ctx context.Context, caller order.Caller, orderID, invoiceID int64) (order.File, error)
+	// Warehouses, Stock, Allocations and Procurement ask the ERP. Unsupported where it lacks what that takes, Forbidden where the gateway's
+	// user may not read it.
+	Warehouses(ctx context.Context, caller order.Caller) ([]order.Warehouse, error)
+	// Stock returns how much there is of products in each warehouse, or in the one with a code or id.
+	Stock(ctx context.Context, caller order.Caller, skus []string, warehouse string) ([]order.StockLevel, error)
+	// Allocations returns what is reserved for an order. NotFound as for Order.
+	Allocations(ctx context.Context, caller order.Caller, id int64) (order.Allocations, error)
+	// Procurement returns what is bought for an order, and enters in its history what that does not say yet. NotFound as for Order.
+	Procurement(ctx context.Context, caller order.Caller, id int64) ([]order.Purchase, error)
 
 	// ListAuditRuns returns a page of comparisons of the mirror with the ERP, the newest first; ListFindings what they found.
 	ListAuditRuns(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error)

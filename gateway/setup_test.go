@@ -211,6 +211,7 @@ func inDoubt(key string) order.Intent {
 
 // fakeService answers what a test tells it to. A method without an answer fails the request.
 type fakeService struct {
+	fakeStock
 	place         func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
 	enqueue       func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Placement, error)
 	preview       func(ctx context.Context, caller order.Caller, key string, req order.Request) (order.Preview, error)

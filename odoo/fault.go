@@ -56,6 +56,12 @@ func (f *fault) withoutDatabase() bool {
 	return f.code == faultApplication && noDatabase.MatchString(f.text)
 }
 
+// returnedNone reports whether a call failed because XML-RPC cannot write the None that the method returned, after it was committed.
+func returnedNone(err error) bool {
+	var f *fault
+	return errors.As(err, &f) && f.code == faultApplication && strings.Contains(f.text, "cannot marshal None unless allow_none is enabled")
+}
+
 // faultToError turns a fault into an *Error; other errors are *Errors already.
 func faultToError(err error) error {
 	f, ok := err.(*fault)

@@ -71,7 +71,7 @@ func TestCreditThatIsNotPosted(t *testing.T) {
 			value(int64(1))(w, r)
 		}
 	}
-	err := newClient(t, f.config()).Credit(t.Context(), order.PlannedCredit{InvoiceID: 8, Lines: []order.PlannedLine{{LineID: 7, Quantity: decimal.NewFromInt(1)}}}, "", "m")
+	err := newClient(t, f.config()).Credit(t.Context(), order.PlannedCredit{InvoiceID: 8, Lines: []order.PlannedCreditLine{{LineID: 7, Quantity: decimal.NewFromInt(1)}}}, "", "m")
 	require.ErrorContains(t, err, "The period is locked.")
 	require.Equal(t, 1, deleted)
 }

@@ -36,6 +36,8 @@ type dialect struct {
 	createReturns     string // the button of the dialogue for returns
 	returnPlace       bool   // and that dialogue must be told where the goods go to
 	returnsOwnUnit    bool   // and counts in the unit that products are kept in; else in that of the move
+	storable          string // the field of a product that says whether stock is kept of it: a flag, or its type
+	reserved          string // the field of a move for what is reserved
 }
 
 func dialectOf(v Version) dialect {
@@ -58,6 +60,8 @@ func dialectOf(v Version) dialect {
 		createReturns:     "create_returns",
 		returnPlace:       v.Major < 18,
 		returnsOwnUnit:    v.Major < 19,
+		storable:          "type",
+		reserved:          "reserved_availability",
 	}
 	if v.Major >= 16 {
 		d.moves = "move_ids"
@@ -66,11 +70,13 @@ func dialectOf(v Version) dialect {
 	}
 	if v.Major >= 17 {
 		d.doneQuantity = "quantity"
+		d.reserved = "quantity"
 		d.lineHeld, d.lineDone = "quantity", "quantity"
 	}
 	if v.Major >= 18 {
 		d.paymentMemo = "memo"
 		d.createReturns = "action_create_returns"
+		d.storable = "is_storable"
 	}
 	if v.Major >= 19 {
 		d.lineUnit = "product_uom_id"
@@ -89,6 +95,20 @@ func (d dialect) state(state string, locked bool) (order.ERPState, error) {
 		return order.StateDone, nil
 	}
 	return s, nil
+}
+
+// inWarehouse is the context in which a product's quantities are those of one warehouse. The key was renamed in one of the versions
+// between 14 and 19; each of the two knows only its own.
+func inWarehouse(id int64) map[string]any {
+	return map[string]any{"warehouse": id, "warehouse_id": id, "active_test": false}
+}
+
+// keepsStock reads whether stock is kept of a product.
+func (d dialect) keepsStock(r *record) bool {
+	if d.storable == "type" {
+		return r.text("type") == "product"
+	}
+	return r.flag(d.storable)
 }
 
 // note writes plain text as the note field of an order takes it.

@@ -29,10 +29,15 @@ const (
 	Receive ActionKind = "receive" // they came
 	Refund  ActionKind = "refund"  // a credit note
 	Amend   ActionKind = "change"  // its lines, addresses, reference or note
+	Assign  ActionKind = "assign"  // to a warehouse
+	Reserve ActionKind = "reserve" // goods in the warehouse
+	Release ActionKind = "release" // what is reserved
 )
 
 // ActionKinds are all of them.
-var ActionKinds = []ActionKind{Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay, Return, Receive, Refund, Amend}
+var ActionKinds = []ActionKind{
+	Hold, Approve, Confirm, Cancel, Fulfil, Bill, Pay, Return, Receive, Refund, Amend, Assign, Reserve, Release,
+}
 
 // Action is the wish to do something with one order, as a caller states it. Its JSON form is what an intent keeps.
 type Action struct {
@@ -53,7 +58,8 @@ type Action struct {
 	IfVersion  []string `json:"if_version,omitempty"`  // of a change: the versions of the order of which one must stand; none: any
 	ByCustomer bool     `json:"by_customer,omitempty"` // a change that a key of role customer asked for
 
-	Bulk string `json:"bulk,omitempty"` // the fingerprint of the bulk action that it is a part of
+	Bulk      string `json:"bulk,omitempty"`      // the fingerprint of the bulk action that it is a part of
+	Warehouse string `json:"warehouse,omitempty"` // code or id of the one that an order is assigned to
 }
 
 // ActionLine is a quantity of one line of an order.
@@ -77,6 +83,8 @@ type ActionPlan struct {
 	Returns       []PlannedReturn   `json:"returns,omitempty"`
 	Refund        *PlannedRefund    `json:"refund,omitempty"`
 	Change        *PlannedChange    `json:"change,omitempty"`
+	WarehouseID   int64             `json:"warehouse_id,omitempty"` // that the order is assigned to
+	Transfers     []int64           `json:"transfers,omitempty"`    // that goods are reserved for, or released from
 }
 
 // PlannedPayment is a payment of one invoice.
@@ -126,6 +134,9 @@ const maxLot = 100
 // maxMemo leaves room for what makes a payment's memo its own.
 const maxMemo = 100
 
+// maxWarehouse is longer than any code of a warehouse, and than any id.
+const maxWarehouse = 64
+
 // Validate checks all that can be told without a database or the ERP, and names every field at fault.
 func (a *Action) Validate() *Error {
 	var v violations
@@ -135,6 +146,7 @@ func (a *Action) Validate() *Error {
 	if a.Change != nil {
 		a.Change.validate(&v)
 	}
+	v.text("warehouse", a.Warehouse, maxWarehouse, oneLine)
 	if a.Amount != nil && (!a.Amount.IsPositive() || a.Amount.GreaterThan(MaxPrice)) {
 		v.add("amount", "must be greater than 0 and at most %s", MaxPrice)
 	}
@@ -240,6 +252,9 @@ var transitions = map[ActionKind]transition{
 	Receive: {from: afterSending},
 	Refund:  {from: append(slices.Clone(afterConfirming), Cancelled)},
 	Amend:   {from: Statuses}, // what of it may be changed is another table
+	Assign:  {from: []Status{Draft, OnHold, Approved, Confirmed, Picking, Packed}},
+	Reserve: {from: []Status{Confirmed, Picking, Packed, Shipped}},
+	Release: {from: []Status{Confirmed, Picking, Packed, Shipped}},
 }
 
 // StoppedByBlocks reports whether an open blocking entry of the order's history stands in the action's way.

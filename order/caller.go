@@ -27,6 +27,8 @@ type Tenant struct {
 type Settings struct {
 	CustomerMaySetPrices bool `yaml:"customer_may_set_prices"` // unit_price and discount from callers of role customer
 	CustomerMayConfirm   bool `yaml:"customer_may_confirm"`
+
+	StockCheck StockPolicy `yaml:"stock_check"` // of orders that are placed; empty: StockOff
 }
 
 // Caller is who an authenticated request comes from.

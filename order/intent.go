@@ -80,6 +80,7 @@ type Plan struct {
 	CountryID  int64   `json:"country_id,omitempty"`  // of the shipping address
 	StateID    int64   `json:"state_id,omitempty"`    // of the shipping address
 
+	Stock  *StockCheck `json:"stock,omitempty"` // nil: not looked at, as long as its tenant does not want it
 	Action *ActionPlan `json:"action,omitempty"`
 }
 

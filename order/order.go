@@ -38,8 +38,11 @@ type Order struct {
 	Edits *Edits
 	// Version is another one whenever the ERP says anything else of the order: of its lines, addresses or documents too. Empty
 	// where the mirror does not know.
-	Version   string
-	DeletedAt time.Time // zero, or when the mirror saw that the ERP no longer has it (tombstone)
+	Version string
+	// Shortages are told in the answer to who placed the order or reserved for it, and are no part of the mirror: of what less was
+	// available then than was demanded.
+	Shortages []Shortage `json:",omitempty"`
+	DeletedAt time.Time  // zero, or when the mirror saw that the ERP no longer has it (tombstone)
 }
 
 // Party is the customer of an order.

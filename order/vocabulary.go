@@ -39,6 +39,11 @@ const (
 	HistoryReturnReopened    = "inventory:return_reopened"
 	HistoryReturned          = "inventory:returned"
 
+	HistoryAssigned = "inventory:assigned" // the order is sent from another warehouse
+	HistoryReserved = "inventory:reserved" // all that is to go out is held in the warehouse
+	HistoryShort    = "inventory:short"    // less is, or was free when the order was placed
+	HistoryReleased = "inventory:released" // nothing is held any more
+
 	HistoryInvoiceCreated      = "billing:invoice_created"
 	HistoryInvoicePosted       = "billing:invoice_posted"
 	HistoryInvoiceCancelled    = "billing:invoice_cancelled"
@@ -90,7 +95,7 @@ var categories = map[string]string{
 // severities of the codes that are not Info.
 var severities = map[string]Severity{
 	HistoryConfirmRefused: Warning, HistoryCancelRefused: Warning, HistoryEdited: Warning, HistoryDeleted: Warning,
-	HistoryPaymentUndone: Warning, HistoryProcurementDelayed: Warning, HistoryProcurementCancelled: Warning,
+	HistoryPaymentUndone: Warning, HistoryShort: Warning, HistoryProcurementDelayed: Warning, HistoryProcurementCancelled: Warning,
 }
 
 // Entry begins an entry of the gateway's own, with the category and severity of its code.

@@ -172,12 +172,13 @@ func (s *Store) changeIntent(
 	return changed, nil
 }
 
-// SavePlans stores the plans of intents, by id, that had none, and returns the ids of those that now have the plan, by
-// rising id: token did not hold the others, or they had another plan.
+// SavePlans stores the plans of intents, by id, that had none, or the same without a look at the stock, and returns the ids of those that
+// now have the plan, by rising id: token did not hold the others, or they had another plan.
 func (s *Store) SavePlans(
 	ctx context.Context, tenantID int64, token string, plans map[int64]order.Plan,
 ) ([]int64, error) {
 	encoded := make(map[int64]string, len(plans))
+	unchecked := make(map[int64]string, len(plans))
 	ids := make([]int64, 0, len(plans))
 	for id, plan := range plans {
 		text, err := encodePlan(plan)
@@ -185,6 +186,10 @@ func (s *Store) SavePlans(
 			return nil, classify("plan", "intents", err, beforeCommit)
 		}
 		encoded[id] = text
+		plan.Stock = nil
+		if unchecked[id], err = encodePlan(plan); err != nil {
+			return nil, classify("plan", "intents", err, beforeCommit)
+		}
 		ids = append(ids, id)
 	}
 	if len(ids) == 0 {
@@ -203,7 +208,7 @@ func (s *Store) SavePlans(
 			if err != nil {
 				return err
 			}
-			if !standing.Resolved() || row.Plan == encoded[row.ID] {
+			if !standing.Resolved() || row.Plan == encoded[row.ID] || row.Plan == unchecked[row.ID] {
 				saved = append(saved, row.ID)
 			}
 		}

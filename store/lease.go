@@ -95,6 +95,8 @@ type Placed struct {
 	Snapshot order.Snapshot
 	Original order.Original // what was sent; of an action only what a change left, and without lines otherwise
 	Entries  []order.HistoryEntry
+	// Shortages go into the answer that is kept for the intent.
+	Shortages []order.Shortage
 }
 
 // End says how an attempt ended that placed nothing.

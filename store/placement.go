@@ -40,7 +40,9 @@ func (s *Store) PlaceIntents(
 			return err
 		}
 		for _, p := range mine {
-			stored[p.IntentID] = orders[p.Snapshot.ID]
+			o := orders[p.Snapshot.ID]
+			o.Shortages = p.Shortages
+			stored[p.IntentID] = o
 		}
 		return s.closePlaced(tx, tenantID, held, stored)
 	})

@@ -199,6 +199,9 @@ func (s *Service) performer(kind order.ActionKind) performer {
 		order.Receive: {done: received, act: s.fulfil, plan: s.planReceipt},
 		order.Refund:  {done: s.refunded, act: s.refund, plan: s.planRefund, once: true},
 		order.Amend:   {done: changeStands, act: s.change, plan: s.planChange, once: true}, // or it could undo what people did since
+		order.Assign:  {done: s.assigned, act: s.assign, plan: s.planAssignment},
+		order.Reserve: {done: s.reserved, act: s.reserve, plan: s.planReservation},
+		order.Release: {done: s.released, act: s.release, plan: s.planReservation},
 	}[kind]
 }
 
@@ -230,6 +233,7 @@ func (s *Service) perform(ctx context.Context, token string, a *attempt) {
 		return
 	}
 	callErr := p.act(ctx, a, before.Order)
+	a.answered = callErr == nil
 	failpoint.Hit(failpoint.OrdersSent)
 	s.lookAtOutcome(ctx, a, p, callErr)
 }
@@ -340,6 +344,9 @@ func (s *Service) lookAtOrder(ctx context.Context, a *attempt) *order.Snapshot {
 func (s *Service) actionEntries(a *attempt, after order.Order) []order.HistoryEntry {
 	if a.in.Action.Kind == order.Amend {
 		return []order.HistoryEntry{s.changedEntry(a, after)}
+	}
+	if entries := s.stockEntries(a); entries != nil {
+		return entries
 	}
 	if a.in.Action.Reason == "" {
 		return nil

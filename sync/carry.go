@@ -24,6 +24,9 @@ type attempt struct {
 	snapshot *order.Snapshot // the order as it was read back
 	before   *order.Snapshot // of an action: the order as it was looked at first
 	entries  []order.HistoryEntry
+	// answered says that the ERP answered this attempt's action without an error, which by itself proves nothing.
+	answered    bool
+	allocations order.Allocations // of an action that reserved goods, as they were found last
 	// calledOff says that the order, if there is one, is cancelled in the ERP, and that the intent ends with that.
 	calledOff bool
 
@@ -178,6 +181,7 @@ func (s *Service) place(ctx context.Context, token string, attempts []*attempt) 
 		}
 	}
 	s.planMissing(ctx, token, attempts)
+	s.checkStock(ctx, token, attempts)
 	s.ensureParties(ctx, attempts)
 	failpoint.Hit(failpoint.PartiesReady)
 	s.createOrders(ctx, token, attempts)
@@ -383,6 +387,9 @@ func (s *Service) readBack(ctx context.Context, token string, attempts []*attemp
 			s.lookForDeleted(ctx, a)
 		case a.snapshot != nil:
 			a.entries = append([]order.HistoryEntry{s.placedEntry(a)}, a.entries...)
+			if short := a.shortages(); len(short) > 0 {
+				a.entries = append(a.entries, s.shortEntry(a, short))
+			}
 		}
 	}
 }

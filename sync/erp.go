@@ -144,4 +144,6 @@ type ERP interface {
 	Now() time.Time
 	// NowIsKnown reports whether there was an answer that Now goes by.
 	NowIsKnown() bool
+
+	StockERP
 }

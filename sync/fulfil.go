@@ -36,7 +36,7 @@ func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order)
 		}
 	}
 	if len(moves) == 0 {
-		return order.ActionPlan{}, order.Errorf(order.Conflict, "nothing_to_fulfil", "Nothing is left to be delivered of this order.")
+		return order.ActionPlan{}, nothingToDeliver()
 	}
 	// What is ready goes first, and then the oldest.
 	slices.SortStableFunc(moves, func(x, y order.Move) int {

@@ -46,7 +46,7 @@ type IntentStore interface {
 	DueIntents(ctx context.Context, tenantID int64, now time.Time, limit int) ([]int64, error)
 	// RenewLeases prolongs the leases of those tokens that still hold one, and returns these tokens.
 	RenewLeases(ctx context.Context, tenantID int64, tokens []string, until time.Time) ([]string, error)
-	// SavePlans stores the plans of intents, by id, that had none.
+	// SavePlans stores the plans of intents, by id, that had none, or the same without a look at the stock.
 	SavePlans(ctx context.Context, tenantID int64, token string, plans map[int64]order.Plan) ([]int64, error)
 
 	// PlaceIntents stores the orders with their lines, appends to their histories, and closes the intents as Placed, all in
@@ -119,6 +119,10 @@ type HistoryStore interface {
 	// decides about the entry that it closes.
 	WriteHistory(ctx context.Context, tenantID int64, e order.HistoryEntry, mayClose func(order.HistoryEntry) error) (
 		written order.HistoryEntry, replayed bool, err error)
+	// KnownFacts returns what an order's history says.
+	KnownFacts(ctx context.Context, tenantID, id int64) (order.Known, error)
+	// TellHistory appends what news makes of what an order's history says.
+	TellHistory(ctx context.Context, tenantID, id int64, writtenBy string, news func(order.Known) []order.HistoryEntry) error
 }
 
 // CatalogueStore keeps the mirror of products and customers.

@@ -91,6 +91,7 @@ func (s *Service) storePlaced(ctx context.Context, token string, placed []*attem
 	for i, a := range placed {
 		rows[i] = store.Placed{
 			IntentID: a.in.ID, Action: a.in.Action != nil, Source: a.in.Source, Caller: a.in.Caller, Snapshot: snapshots[i], Entries: a.entries,
+			Shortages: a.shortages(),
 		}
 		switch {
 		case !rows[i].Action:

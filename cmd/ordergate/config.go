@@ -57,6 +57,8 @@ type tenantFlags struct {
 	CustomerMaySetPrices bool `env:"ORDERGATE_CUSTOMER_MAY_SET_PRICES" help:"Let keys of role customer set prices and discounts."`
 	CustomerMayConfirm   bool `env:"ORDERGATE_CUSTOMER_MAY_CONFIRM" help:"Let keys of role customer confirm orders."`
 
+	StockCheck string `env:"ORDERGATE_STOCK_CHECK" enum:"off,refuse,backorder" default:"off" help:"What to do with an order that asks for more than Odoo has free: off (do not look), refuse, or backorder (place it and say so)."`
+
 	Tenants string `env:"ORDERGATE_TENANTS" placeholder:"FILE" help:"A YAML file of several tenants, instead of the flags above; see docs/operations.md."`
 
 	OdooTimeout          time.Duration `env:"ORDERGATE_ODOO_TIMEOUT" default:"20s" help:"The longest that one call to Odoo may take."`
@@ -112,7 +114,10 @@ func (f tenantFlags) tenants() ([]tenantConfig, error) {
 			URL: f.OdooURL, Database: f.OdooDB, User: f.OdooUser, Password: f.OdooPassword, PasswordFile: f.OdooPasswordFile,
 			Protocol: f.OdooProtocol,
 		},
-		Settings: order.Settings{CustomerMaySetPrices: f.CustomerMaySetPrices, CustomerMayConfirm: f.CustomerMayConfirm},
+		Settings: order.Settings{
+			CustomerMaySetPrices: f.CustomerMaySetPrices, CustomerMayConfirm: f.CustomerMayConfirm,
+			StockCheck: order.StockPolicy(f.StockCheck),
+		},
 	}}, nil
 }
 
@@ -144,6 +149,8 @@ func readTenants(file string) ([]tenantConfig, error) {
 			return nil, fmt.Errorf("%s: there are two tenants named %q", file, t.Name)
 		case !slices.Contains([]string{"", "auto", "xmlrpc", "json2"}, t.Odoo.Protocol):
 			return nil, fmt.Errorf("%s: the protocol of tenant %q is %q, and must be auto, xmlrpc or json2", file, t.Name, t.Odoo.Protocol)
+		case t.Settings.StockCheck != "" && !slices.Contains(order.StockPolicies, t.Settings.StockCheck):
+			return nil, fmt.Errorf("%s: stock_check of tenant %q is %q, and must be off, refuse or backorder", file, t.Name, t.Settings.StockCheck)
 		}
 		seen[t.Name] = true
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ordergate/odoo/sandbox"
+	"ordergate/order"
 )
 
 func tenantsFile(t *testing.T, content string) string {
@@ -26,7 +27,7 @@ func TestTenantsFile(t *testing.T) {
 tenants:
   - name: eu
     odoo: {url: http://eu, database: eu, user: gateway, password_file: `+secret+`}
-    settings: {customer_may_confirm: true}
+    settings: {customer_may_confirm: true, stock_check: backorder}
   - name: us
     odoo: {url: http://us, database: us, user: gateway, password_env: ODOO_US_PASSWORD, protocol: json2}
 `)}.tenants()
@@ -34,6 +35,8 @@ tenants:
 	require.Len(t, tenants, 2)
 	require.True(t, tenants[0].Settings.CustomerMayConfirm)
 	require.False(t, tenants[0].Settings.CustomerMaySetPrices)
+	require.Equal(t, order.StockBackorder, tenants[0].Settings.StockCheck)
+	require.Empty(t, tenants[1].Settings.StockCheck)
 	require.Equal(t, []string{"", "json2"}, []string{tenants[0].Odoo.Protocol, tenants[1].Odoo.Protocol})
 	for i, want := range []string{"from a file", "from the environment"} {
 		password, err := tenants[i].Odoo.password()
@@ -53,6 +56,7 @@ func TestTenantsFileMistakes(t *testing.T) {
 		"no name":       "tenants: [{odoo: {url: http://x}}]",
 		"twice":         "tenants: [{name: a}, {name: a}]",
 		"unknown field": "tenants: [{name: a, odoo: {pasword: hunter2}}]",
+		"stock check":   "tenants: [{name: a, settings: {stock_check: maybe}}]",
 		"protocol":      "tenants: [{name: a, odoo: {protocol: soap}}]",
 		"not YAML":      "tenants: [{name: a, odoo: {password: hunter2}",
 	} {

@@ -56,6 +56,7 @@ func detailModel(major int) *model {
 		{name: "move_id", label: "Stock Operation", kind: kindMany2one, comodel: stockMove, indexed: true},
 		{name: "lot_id", label: "Lot/Serial Number", kind: kindInteger},
 		{name: "location_id", label: "From", kind: kindMany2one, comodel: "stock.location"},
+		{name: "product_uom_id", label: "Unit of Measure", kind: kindMany2one, comodel: "uom.uom"},
 		{name: held, label: "Quantity", kind: kindFloat, digits: 2},
 		{name: "qty_done", label: "Done", kind: kindFloat, digits: 2},
 	})

@@ -19,7 +19,7 @@ func Exercise(t *testing.T, open func(t *testing.T) *store.Store) {
 	s := open(t)
 	tests := map[string]func(t *testing.T, f fixture){}
 	for _, group := range []map[string]func(t *testing.T, f fixture){
-		intentTests, claimTests, queueTests, endTests, placementTests, actionTests, orderTests, listingTests, catalogueTests, syncTests, editTests, briefTests, accessTests, concurrencyTests,
+		intentTests, claimTests, queueTests, endTests, placementTests, actionTests, stockTests, orderTests, listingTests, catalogueTests, syncTests, editTests, briefTests, accessTests, concurrencyTests,
 		webhookTests, auditTests, adoptTests, historyTests, verifyTests,
 	} {
 		for name, test := range group {

@@ -138,6 +138,16 @@ func exerciseIsolation(t *testing.T, s *store.Store) {
 			return len(status.Latest) + len(status.Blocks), err
 		},
 		"OpenBlocks": func(t *testing.T, f fixture) (any, error) { return list(f.OpenBlocks(ctx, f.tenant, 1)) },
+		"KnownFacts": func(t *testing.T, f fixture) (any, error) {
+			known, err := f.KnownFacts(ctx, f.tenant, 1)
+			return len(known), err
+		},
+		"TellHistory": func(t *testing.T, f fixture) (any, error) {
+			err := f.TellHistory(ctx, f.tenant, 1, "thief", func(known order.Known) []order.HistoryEntry {
+				return known.NewsOfPurchases(1, []order.Purchase{{ID: 17}})
+			})
+			return nil, missing(err)
+		},
 		"HistoryCounts": func(t *testing.T, f fixture) (any, error) {
 			counts, err := f.HistoryCounts(ctx, f.tenant)
 			return len(counts.Codes) + int(counts.Blocked), err

@@ -86,6 +86,13 @@ func Run(t *testing.T, s Server) {
 		t.Run("Standing", b.testStanding)
 		t.Run("StandingWithoutStock", b.testStandingWithoutStock)
 		t.Run("StandingInSteps", b.testStandingInSteps)
+		t.Run("Stock", b.testStock)
+		t.Run("StockInSteps", b.testStockInSteps)
+		t.Run("Warehouse", b.testWarehouse)
+		t.Run("Purchases", b.testPurchases)
+	}
+	if !s.Documents {
+		t.Run("WithoutStock", b.testWithoutStock)
 	}
 
 	t.Run("Totals", b.testTotals)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -54,6 +55,7 @@ func TestLifeOfAnOrder(t *testing.T) {
 			"Idempotency-Key", reference+"c1").requireStatus(t, http.StatusOK).body["results"].([]any)
 		require.EqualValues(t, http.StatusOK, bulk[0].(map[string]any)["status"])
 		require.EqualValues(t, http.StatusNotFound, bulk[1].(map[string]any)["status"])
+		s.reserve(t, c, id, reference)
 
 		tooMuch := map[string]any{"lines": []any{map[string]any{"erp_line_id": line(0), "quantity": "3.5"}}}
 		act("fulfilments", "f2", tooMuch).requireProblem(t, http.StatusUnprocessableEntity, "more_than_left")
@@ -154,6 +156,44 @@ func (s *stack) givesBack(t *testing.T, id int64, line any, act func(action, key
 
 	out := act(path("invoices/%v/payments", note["id"]), "p3", map[string]any{"amount": note["amount_due"], "reference": "back"}).requireStatus(t, http.StatusOK)
 	require.Equal(t, "0.00", out.body["invoices"].([]any)[1].(map[string]any)["amount_due"])
+}
+
+// reserve releases what confirming an order of two lines reserved, and reserves it again.
+func (s *stack) reserve(t *testing.T, c *caller, id int64, reference string) {
+	t.Helper()
+	allocations := path("/v1/orders/%d/allocations", id)
+	sum := func(member string) (total float64) {
+		found := c.call(t, http.MethodGet, allocations, nil).requireStatus(t, http.StatusOK).body["allocations"].([]any)
+		require.Len(t, found, 2)
+		for _, a := range found {
+			quantity, err := strconv.ParseFloat(a.(map[string]any)[member].(string), 64)
+			require.NoError(t, err)
+			total += quantity
+		}
+		return total
+	}
+	require.InDelta(t, 5, sum("demanded"), 0)
+	c.call(t, http.MethodDelete, allocations, nil, "Idempotency-Key", reference+"l1").requireStatus(t, http.StatusOK)
+	require.Zero(t, sum("reserved"))
+	require.InDelta(t, 5, sum("short"), 0)
+	lines := s.people(t, "stock.move.line", "search_count", []any{[]any{"move_id.sale_line_id.order_id", "=", id}})
+	require.EqualValues(t, 0, lines)
+	done := c.call(t, http.MethodPost, allocations, nil, "Idempotency-Key", reference+"r1").requireStatus(t, http.StatusOK)
+	require.Equal(t, sum("short") > 0, len(done.body["shortages"].([]any)) > 0, "demo goods may have run out")
+	again := c.call(t, http.MethodPost, allocations, nil, "Idempotency-Key", reference+"r1").requireStatus(t, http.StatusOK)
+	require.JSONEq(t, done.raw, again.raw)
+	history := c.call(t, http.MethodGet, path("/v1/orders/%d/history", id), nil).requireStatus(t, http.StatusOK)
+	require.Contains(t, history.raw, "inventory:released")
+
+	warehouse := c.call(t, http.MethodGet, allocations, nil).body["warehouse"].(map[string]any)
+	assign := func(key string) answer {
+		return c.call(t, http.MethodPost, path("/v1/orders/%d/warehouse", id), map[string]any{"warehouse": warehouse["code"]}, "Idempotency-Key", reference+key)
+	}
+	require.Equal(t, done.body["number"], assign("w1").requireStatus(t, http.StatusOK).body["number"], "it is there already")
+	stock := c.call(t, http.MethodGet, path("/v1/stock?sku=E-COM07&warehouse=%v", warehouse["id"]), nil).requireStatus(t, http.StatusOK)
+	require.Len(t, stock.body["stock"], 1)
+	purchases := c.call(t, http.MethodGet, path("/v1/orders/%d/procurement", id), nil).requireStatus(t, http.StatusOK)
+	require.Contains(t, purchases.body, "purchases")
 }
 
 func delivered(a answer) []any {
