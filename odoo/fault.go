@@ -17,7 +17,8 @@ const (
 )
 
 const (
-	maxMessage = 300  // runes of a message for people
+	maxMessage = 300 // runes of a message for people
+	maxGroups  = 5
 	maxCause   = 2000 // bytes of a traceback kept for the log, from its end, where the exception stands
 )
 
@@ -48,6 +49,7 @@ var (
 	// internals are what no text for people holds.
 	internals     = regexp.MustCompile(`Traceback \(most recent call last\)|psycopg2|(?i:current transaction is aborted)|File "`)
 	importFailure = regexp.MustCompile(`^Unknown error during import: <class '([^']*)'>: `)
+	listed        = regexp.MustCompile(`(?m)^\t+- (.{1,80})$`)
 	recordRemark  = regexp.MustCompile(`\((Record|Records|Document type|User): [^\n]*$`)
 )
 
@@ -73,7 +75,7 @@ func faultToError(err error) error {
 	case faultWarning:
 		e.Reason, e.Message = BusinessRule, clean(f.text)
 	case faultAccessError:
-		e.Reason, e.Message = AccessRights, clean(f.text)
+		e.Reason, e.Message = AccessRights, cleanDenial(f.text)
 	case faultAccessDenied:
 		e.Outcome, e.Reason, e.Message = NotSent, LoginRefused, "Odoo refuses the login: wrong user or password"
 	default:
@@ -100,6 +102,19 @@ func loginError(err error, database string) error {
 		return e
 	}
 	return err
+}
+
+// cleanDenial is clean for a text that says what the user may not do: with the groups that may, which Odoo lists below.
+func cleanDenial(text string) string {
+	message := clean(text)
+	if groups := listed.FindAllStringSubmatch(text, maxGroups); len(groups) > 0 {
+		names := make([]string, len(groups))
+		for i, g := range groups {
+			names[i] = strings.TrimSpace(g[1])
+		}
+		message += " Groups that may: " + strings.Join(names, ", ") + "."
+	}
+	return message
 }
 
 // clean makes a text of Odoo fit for people: its first paragraph, on one line, without remarks meant for developers.

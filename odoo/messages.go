@@ -98,9 +98,10 @@ func messageError(m *record) (*Error, error) {
 			Message: "an error inside Odoo; its own log has the details"}, nil
 	}
 	e := &Error{Outcome: Rejected, Reason: BusinessRule, Row: -1, Cause: importMessage(text)}
-	e.Message = clean(importFailure.ReplaceAllString(text, ""))
+	said := importFailure.ReplaceAllString(text, "")
+	e.Message = clean(said)
 	if notAllowed.MatchString(text) {
-		e.Reason = AccessRights
+		e.Reason, e.Message = AccessRights, cleanDenial(said)
 	}
 	e.Field, _ = m.values["field"].(string)
 	return e, nil

@@ -169,7 +169,7 @@ func (b *bundle) testStandingWithoutStock(t *testing.T) {
 // testStandingInSteps picks goods before they are shipped, as warehouses of several steps do.
 func (b *bundle) testStandingInSteps(t *testing.T) {
 	crate := b.newProduct(t, "Crate", "crate-"+b.tag, 30)
-	b.admin.write(t, "product.product", crate, map[string]any{"route_ids": []any{[]any{6, 0, []any{b.stepsRoute(t)}}}})
+	b.admin.write(t, "product.product", crate, map[string]any{"route_ids": []any{[]any{6, 0, []any{b.stepsRoute(t, "S")}}}})
 	o := b.newOrder("steps")
 	o.Lines = o.Lines[:1]
 	o.Lines[0].ProductID = crate
@@ -194,7 +194,7 @@ func (b *bundle) testStandingInSteps(t *testing.T) {
 }
 
 // stepsRoute makes a route over a place of its own from the shelves to the customer, and returns its id.
-func (b *bundle) stepsRoute(t *testing.T) int64 {
+func (b *bundle) stepsRoute(t *testing.T, code string) int64 {
 	t.Helper()
 	warehouse := b.admin.call(t, "stock.warehouse", "search_read", []any{[]any{}},
 		map[string]any{"fields": []any{"lot_stock_id", "view_location_id", "out_type_id", "company_id"}, "order": "id", "limit": 1}).([]any)[0].(map[string]any)
@@ -203,7 +203,7 @@ func (b *bundle) stepsRoute(t *testing.T) int64 {
 		map[string]any{"order": "id", "limit": 1}).([]any)[0]
 	output := b.admin.create(t, "stock.location", map[string]any{"name": "Output " + b.tag, "usage": "internal", "location_id": ref("view_location_id"),
 		"company_id": ref("company_id")})
-	picking := b.admin.create(t, "stock.picking.type", map[string]any{"name": "Pick " + b.tag, "code": "internal", "sequence_code": b.tag,
+	picking := b.admin.create(t, "stock.picking.type", map[string]any{"name": "Pick " + b.tag, "code": "internal", "sequence_code": b.tag + code,
 		"warehouse_id": warehouse["id"], "company_id": ref("company_id"), "default_location_src_id": ref("lot_stock_id"), "default_location_dest_id": output})
 	model, to := "stock.route", "location_dest_id"
 	if b.server.Major < 15 {

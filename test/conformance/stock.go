@@ -122,7 +122,7 @@ func (b *bundle) testStock(t *testing.T) {
 
 // testStockInSteps reserves for the first step of several.
 func (b *bundle) testStockInSteps(t *testing.T) {
-	crate := b.storable(t, "Pallet", map[string]any{"route_ids": []any{[]any{6, 0, []any{b.stepsRoute(t)}}}})
+	crate := b.storable(t, "Pallet", map[string]any{"route_ids": []any{[]any{6, 0, []any{b.stepsRoute(t, "A")}}}})
 	b.stockUp(t, crate, 3)
 	o := b.newOrder("allocated_steps")
 	o.Lines = o.Lines[:1]

@@ -38,7 +38,7 @@ func TestLifeOfAnOrder(t *testing.T) {
 			}, "Idempotency-Key", reference+key, "If-Match", etag)
 		}
 		etag := held.header.Get("ETag")
-		s.people(t, "sale.order", "write", []any{id}, map[string]any{"origin": "fair"})
+		s.people(t, "sale.order", "write", []any{id}, map[string]any{"note": "seen at the fair"})
 		now := change(etag, "e1").requireProblem(t, http.StatusPreconditionFailed, "order_changed").header.Get("ETag")
 		require.NotEqual(t, etag, now)
 		require.Equal(t, now, c.call(t, http.MethodGet, path("/v1/orders/%d", id), nil).requireStatus(t, http.StatusOK).header.Get("ETag"))
@@ -140,7 +140,7 @@ func (s *stack) givesBack(t *testing.T, id int64, line any, act func(action, key
 	require.Equal(t, []any{"return", "ready"}, []any{coming["kind"], coming["state"]})
 
 	act("returns/2147483000/receive", "v0", nil).requireProblem(t, http.StatusNotFound, "return_not_found")
-	came := act(path("returns/%v/receive", coming["id"]), "v1", nil).requireStatus(t, http.StatusOK)
+	came := s.receive(t, id, coming["id"], "v1", act)
 	require.Equal(t, []any{"2", "2"}, delivered(came))
 	require.Equal(t, []any{"delivered", "partially_returned", "paid"}, []any{came.body["status"], came.body["fulfilment"], came.body["payment"]})
 
@@ -158,6 +158,18 @@ func (s *stack) givesBack(t *testing.T, id int64, line any, act func(action, key
 	require.Equal(t, "0.00", out.body["invoices"].([]any)[1].(map[string]any)["amount_due"])
 }
 
+// receive receives a return, or where Odoo wants more rights for that has people do it; see docs/actions.md.
+func (s *stack) receive(t *testing.T, id int64, coming any, key string, act func(action, key string, body any) answer) answer {
+	t.Helper()
+	a := act(path("returns/%v/receive", coming), key, nil)
+	if s.odoo.Major >= 15 {
+		return a.requireStatus(t, http.StatusOK)
+	}
+	require.Contains(t, a.requireProblem(t, http.StatusForbidden, "erp_rights_missing").body["detail"], "Inventory/Administrator")
+	s.peopleMove(t, coming, "", 1)
+	return act(path("returns/%v/receive", coming), key, nil).requireStatus(t, http.StatusOK)
+}
+
 // reserve releases what confirming an order of two lines reserved, and reserves it again.
 func (s *stack) reserve(t *testing.T, c *caller, id int64, reference string) {
 	t.Helper()
@@ -173,14 +185,14 @@ func (s *stack) reserve(t *testing.T, c *caller, id int64, reference string) {
 		return total
 	}
 	require.InDelta(t, 5, sum("demanded"), 0)
-	c.call(t, http.MethodDelete, allocations, nil, "Idempotency-Key", reference+"l1").requireStatus(t, http.StatusOK)
+	c.call(t, http.MethodDelete, allocations, nil, "Idempotency-Key", reference+"a-release").requireStatus(t, http.StatusOK)
 	require.Zero(t, sum("reserved"))
 	require.InDelta(t, 5, sum("short"), 0)
 	lines := s.people(t, "stock.move.line", "search_count", []any{[]any{"move_id.sale_line_id.order_id", "=", id}})
 	require.EqualValues(t, 0, lines)
-	done := c.call(t, http.MethodPost, allocations, nil, "Idempotency-Key", reference+"r1").requireStatus(t, http.StatusOK)
+	done := c.call(t, http.MethodPost, allocations, nil, "Idempotency-Key", reference+"a-reserve").requireStatus(t, http.StatusOK)
 	require.Equal(t, sum("short") > 0, len(done.body["shortages"].([]any)) > 0, "demo goods may have run out")
-	again := c.call(t, http.MethodPost, allocations, nil, "Idempotency-Key", reference+"r1").requireStatus(t, http.StatusOK)
+	again := c.call(t, http.MethodPost, allocations, nil, "Idempotency-Key", reference+"a-reserve").requireStatus(t, http.StatusOK)
 	require.JSONEq(t, done.raw, again.raw)
 	history := c.call(t, http.MethodGet, path("/v1/orders/%d/history", id), nil).requireStatus(t, http.StatusOK)
 	require.Contains(t, history.raw, "inventory:released")
@@ -258,7 +270,9 @@ func TestActionsWhoseAnswersAreLost(t *testing.T) {
 		button := map[bool]string{true: "action_create_returns", false: "create_returns"}[s.odoo.Major >= 18]
 		back := act("returns", "stock.return.picking", button, map[string]any{}).body["deliveries"].([]any)
 		require.Len(t, back, 2)
-		act(path("returns/%v/receive", back[1].(map[string]any)["id"]), "stock.picking", "button_validate", nil)
+		if s.odoo.Major >= 15 { // before, the gateway's user may not
+			act(path("returns/%v/receive", back[1].(map[string]any)["id"]), "stock.picking", "button_validate", nil)
+		}
 		credited := act("refunds", "account.move.reversal", "reverse_moves", map[string]any{"lines": []any{map[string]any{"erp_line_id": line, "quantity": "1"}}}).body["invoices"].([]any)
 		require.Len(t, credited, 2)
 		require.Equal(t, "posted", credited[1].(map[string]any)["state"])
