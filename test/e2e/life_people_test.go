@@ -23,12 +23,12 @@ func TestLifeSharedWithPeople(t *testing.T) {
 	t.Parallel()
 	eachProtocol(t, func(t *testing.T, s *stack) {
 		p := s.with(settings{"ORDERGATE_SYNC_INTERVAL": "300ms", "ORDERGATE_FRESHNESS": "300ms"}).serve(t)
-		turns := []int{peopleBegin, peopleFollow}
+		turns := []int{peopleFollow}
 		switch {
 		case s.json2:
 			turns = []int{gatewayAlone, peopleFollow}
 		case s.odoo.Major >= 15:
-			turns = []int{gatewayAlone, peopleBegin}
+			turns = []int{peopleBegin}
 		}
 		for _, turn := range turns {
 			l := newLife(t, s, p)
