@@ -32,9 +32,25 @@ type tagCache struct {
 
 const holdTagsLast = 10 * time.Minute
 
+// recall returns what is remembered; known is false if that is of another session, or too old.
+func (c *tagCache) recall(s *session, now time.Time) (tags holdTags, others map[int64]bool, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	age := now.Sub(c.asked)
+	return c.tags, c.others, c.of == s && age >= 0 && age < holdTagsLast
+}
+
 // HoldTags returns the ids of the tags by which an order is on hold, and approved, and creates those that are absent. An Error
-// with reason AccessRights says that the user may not.
+// with reason AccessRights says that the user may not. They are remembered for a while; once SetTags was refused they are looked for anew.
 func (c *Client) HoldTags(ctx context.Context) (hold, approved int64, err error) {
+	s, err := c.sessionFor(ctx, "crm.tag.load")
+	if err != nil {
+		return 0, 0, err
+	}
+	now := c.clock()
+	if tags, _, known := c.tags.recall(s, now); known && tags.hold != 0 && tags.approved != 0 {
+		return tags.hold, tags.approved, nil
+	}
 	tags, err := c.findHoldTags(ctx)
 	if err != nil {
 		return 0, 0, err
@@ -49,6 +65,9 @@ func (c *Client) HoldTags(ctx context.Context) (hold, approved int64, err error)
 			return 0, 0, err
 		}
 	}
+	c.tags.mu.Lock()
+	defer c.tags.mu.Unlock()
+	c.tags.of, c.tags.tags, c.tags.others, c.tags.asked = s, tags, nil, now
 	return tags.hold, tags.approved, nil
 }
 
@@ -63,6 +82,11 @@ func (c *Client) SetTags(ctx context.Context, orderID int64, add, remove []int64
 		commands = append(commands, []any{link, id, 0})
 	}
 	_, err := c.execute(ctx, "sale.order", "write", []any{[]any{orderID}, map[string]any{"tag_ids": commands}}, nil)
+	if err != nil { // somebody may have deleted a tag
+		c.tags.mu.Lock()
+		c.tags.of = nil
+		c.tags.mu.Unlock()
+	}
 	return err
 }
 
@@ -105,11 +129,7 @@ func (c *Client) holdTagsAmong(ctx context.Context, reads []orderRead) (holdTags
 		return holdTags{}, err
 	}
 	now := c.clock()
-	c.tags.mu.Lock()
-	tags, others := c.tags.tags, c.tags.others
-	age := now.Sub(c.tags.asked)
-	known := c.tags.of == s && age >= 0 && age < holdTagsLast
-	c.tags.mu.Unlock()
+	tags, others, known := c.tags.recall(s, now)
 	isNew := func(id int64) bool { return id != tags.hold && id != tags.approved && !others[id] }
 	if known && !slices.ContainsFunc(seen, isNew) {
 		return tags, nil

@@ -19,6 +19,7 @@ type tagged struct {
 	*shop
 	there  atomic.Bool // 7 and 8 are
 	denied atomic.Bool // the user may not read tags
+	gone   atomic.Bool // a tag is not there any more, which an order is to have
 }
 
 func newTagged(t *testing.T, tags ...any) *tagged {
@@ -38,6 +39,10 @@ func (s *tagged) serve(w http.ResponseWriter, r *http.Request) {
 			"record": int64(0), "rows": map[string]any{"from": int64(0), "to": int64(0)}}}})(w, r)
 	}
 	switch {
+	case called == "sale.order.write" && s.gone.Load():
+		faulty(2, "Record does not exist or has been deleted.")(w, r)
+	case called == "sale.order.write":
+		value(true)(w, r)
 	case called == "crm.tag.load" && s.denied.Load():
 		refused("You are not allowed to create 'CRM Tag' (crm.tag) records.", false)
 	case called == "crm.tag.load" && strings.Contains(body, "<string>name</string>"):
@@ -134,6 +139,28 @@ func TestATagThatAnotherProcessMakesIsFound(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 7, hold)
 	require.EqualValues(t, 8, approved)
+}
+
+// The tags are looked for once, until setting them is refused.
+func TestTagsAreRemembered(t *testing.T) {
+	t.Parallel()
+	s := newTagged(t)
+	s.there.Store(true)
+	c := newClient(t, s.fake.config())
+	set := func() error {
+		hold, _, err := c.HoldTags(t.Context())
+		require.NoError(t, err)
+		return c.SetTags(t.Context(), 5, []int64{hold}, nil)
+	}
+	require.NoError(t, set())
+	asked := s.fake.count("crm.tag.load")
+	require.NoError(t, set())
+	require.Equal(t, asked, s.fake.count("crm.tag.load"))
+	s.gone.Store(true)
+	require.Error(t, set())
+	s.gone.Store(false)
+	require.NoError(t, set())
+	require.Greater(t, s.fake.count("crm.tag.load"), asked)
 }
 
 // A confirmed order's tags mean nothing, and are not looked at.

@@ -170,13 +170,18 @@ func (p performer) mayRepeat(a *attempt, o order.Order) bool {
 
 func (s *Service) performer(kind order.ActionKind) performer {
 	tags := func(set func(hold, approved int64) (add, remove []int64)) func(context.Context, order.Order) error {
-		return func(ctx context.Context, o order.Order) error {
-			hold, approved, err := s.erp.HoldTags(ctx)
-			if err != nil {
-				return err
+		return func(ctx context.Context, o order.Order) (err error) {
+			for range 2 { // a tag that is remembered may have been deleted
+				var hold, approved int64
+				if hold, approved, err = s.erp.HoldTags(ctx); err != nil {
+					return err
+				}
+				add, remove := set(hold, approved)
+				if err = s.erp.SetTags(ctx, o.ID, add, remove); outcome(err) != odoo.Rejected {
+					return err
+				}
 			}
-			add, remove := set(hold, approved)
-			return s.erp.SetTags(ctx, o.ID, add, remove)
+			return err
 		}
 	}
 	hold := tags(func(hold, approved int64) (add, remove []int64) { return []int64{hold}, []int64{approved} })

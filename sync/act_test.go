@@ -348,3 +348,18 @@ func TestACustomerSeesItsOwnAction(t *testing.T) {
 	_, err = b.Act(t.Context(), caller, "x1", cancel(id, ""))
 	requireKind(t, err, order.Forbidden, "cancel_forbidden")
 }
+
+// People delete the tag of holds, which the gateway remembers: it makes another one, and the caller does not notice.
+func TestAHoldWhoseTagWasDeleted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	hold := func(key string) order.Status {
+		done, err := b.Act(t.Context(), portal, "hold "+key, order.Action{Kind: order.Hold, OrderID: b.placed(t, key)})
+		require.NoError(t, err)
+		return done.Order.Status
+	}
+	require.Equal(t, order.OnHold, hold("PO-1"))
+	tags := b.people(t, "crm.tag", "search", []any{[]any{"name", "=", "On hold"}})
+	b.people(t, "crm.tag", "unlink", tags)
+	require.Equal(t, order.OnHold, hold("PO-2"))
+}

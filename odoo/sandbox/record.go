@@ -137,9 +137,17 @@ func (e *env) convert(m *model, r *row, given map[string]any) (values map[string
 				if r != nil && owner == m {
 					standing, _ = e.value(m, r, f).([]int64)
 				}
-				if values[name], err = convertMany2many(standing, v); err != nil {
+				linked, err := convertMany2many(standing, v)
+				if err != nil {
 					return nil, nil, err
 				}
+				ids, _ := linked.([]int64)
+				for _, id := range ids { // PostgreSQL's foreign keys see to that
+					if e.db.models[f.comodel].rows[id] == nil {
+						return nil, nil, validationError("The operation cannot be completed: Another model is using the record you are trying to delete.")
+					}
+				}
+				values[name] = linked
 				continue
 			}
 			stored, err := e.convertValue(owner, f, v)
