@@ -15,14 +15,9 @@ func (c *Client) Invoiceable(ctx context.Context, orderID int64) (something, kno
 	if err != nil || !models.invoices {
 		return false, false, err
 	}
-	list, _, err := c.readRaw(ctx, "sale.order", []int64{orderID}, []string{"invoice_status"})
-	if err != nil {
-		return false, false, err
-	}
-	for i := range list {
-		something = something || list[i].text("invoice_status") == "to invoice"
-	}
-	return something, true, firstError("sale.order.read", list)
+	// What came back is to be invoiced less than nothing; of that alone Odoo would draft a credit note. See Credit.
+	lines, err := c.search(ctx, "sale.order.line", domain{condition("order_id", "=", orderID), condition("qty_to_invoice", ">", 0)}, 1)
+	return len(lines) > 0, true, err
 }
 
 // Invoice invoices what is invoiceable of an order and posts the invoices that it did not have before: those that are known are

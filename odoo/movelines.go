@@ -2,6 +2,7 @@ package odoo
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/shopspring/decimal"
@@ -172,6 +173,12 @@ func (c *Client) lotValues(ctx context.Context, d dialect, m order.PlannedMove, 
 				}
 			}
 			commands = append(commands, []any{0, 0, values})
+		}
+	}
+	for _, id := range missing {
+		if left[id].IsPositive() { // Odoo would send less, and make a back order of the rest
+			return nil, &Error{Outcome: Rejected, Reason: BusinessRule, Row: -1, Method: "stock.picking.write",
+				Message: fmt.Sprintf("%s of a lot are not there any more", left[id])}
 		}
 	}
 	return map[string]any{"move_line_ids": commands}, firstError("stock.move.read", moves)

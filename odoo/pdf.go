@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 const (
@@ -23,9 +24,13 @@ const (
 
 // reportCookie is a session of Odoo's web client, for the Odoos that print for nobody without one.
 type reportCookie struct {
-	mu    sync.Mutex
-	value string
+	mu      sync.Mutex
+	value   string
+	refused time.Time // when a login was, before which there was none since
 }
+
+// loginPause is how long no other login is tried once Odoo refused one: after several from one address it refuses XML-RPC too.
+const loginPause = 10 * time.Minute
 
 // InvoicePDF returns an invoice as Odoo prints it. prints is false where Odoo cannot: it needs wkhtmltopdf on its machine. Reason
 // Misconfigured says that Odoo prints, but not for this user.
@@ -65,8 +70,11 @@ func (c *Client) printInSession(ctx context.Context, id int64, refused error) ([
 		return nil, refused
 	}
 	c.reports.mu.Lock()
-	cookie := c.reports.value
+	cookie, since := c.reports.value, c.clock().Sub(c.reports.refused)
 	c.reports.mu.Unlock()
+	if since >= 0 && since < loginPause {
+		return nil, refused
+	}
 	address := fmt.Sprintf("/report/pdf/%s/%d", invoiceReport, id)
 	if cookie != "" {
 		if pdf, err := c.print(ctx, address, cookieHeader(cookie)); !isReason(err, Misconfigured) {
@@ -74,6 +82,11 @@ func (c *Client) printInSession(ctx context.Context, id int64, refused error) ([
 		}
 	}
 	if cookie, err = c.logInForReports(ctx); err != nil {
+		if isReason(err, Misconfigured) {
+			c.reports.mu.Lock()
+			c.reports.refused = c.clock()
+			c.reports.mu.Unlock()
+		}
 		return nil, err
 	}
 	c.reports.mu.Lock()

@@ -2,6 +2,7 @@ package odoo
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // InvoicedLines returns what of an order's lines stands on its posted invoices, and what of it on credit notes that are not
-// cancelled, both by rising id of the document. ok is false where Odoo has no invoices, or the gateway's user may not read them.
+// cancelled, or was taken off an invoice, both by rising id of the document. ok is false where Odoo has no invoices, or the gateway's user may not read them.
 func (c *Client) InvoicedLines(ctx context.Context, orderID int64) (invoiced []order.InvoicedLine, credited []order.CreditedLine, ok bool, err error) {
 	models, err := c.documentModels(ctx)
 	if err != nil || !models.invoices {
@@ -50,12 +51,14 @@ func (c *Client) InvoicedLines(ctx context.Context, orderID int64) (invoiced []o
 		if line == 0 || of == nil || !isProductLine(r) {
 			continue
 		}
-		alike := units[line] == r.refID("product_uom_id")
+		alike, quantity := units[line] == r.refID("product_uom_id"), r.number("quantity")
 		switch {
+		case of.text("move_type") == "out_invoice" && quantity.IsNegative(): // what came back is taken off the next invoice
+			credited = append(credited, order.CreditedLine{LineID: line, Quantity: quantity.Neg(), Alike: alike})
 		case of.text("move_type") == "out_refund":
-			credited = append(credited, order.CreditedLine{InvoiceID: of.refID("reversed_entry_id"), LineID: line, Quantity: r.number("quantity"), Alike: alike})
+			credited = append(credited, order.CreditedLine{InvoiceID: of.refID("reversed_entry_id"), LineID: line, Quantity: quantity, Alike: alike})
 		case of.text("state") == "posted":
-			invoiced = append(invoiced, order.InvoicedLine{InvoiceID: of.id(), LineID: line, Quantity: r.number("quantity"), Alike: alike})
+			invoiced = append(invoiced, order.InvoicedLine{InvoiceID: of.id(), LineID: line, Quantity: quantity, Alike: alike})
 		}
 	}
 	if err := firstError("account.move.read", moves); err != nil {
@@ -227,9 +230,32 @@ func (c *Client) Refunded(ctx context.Context, p order.PlannedRefund) (order.Ref
 	if err != nil {
 		return nil, err
 	}
-	states := order.RefundState{}
+	state := make(order.RefundState, len(notes))
+	of := make(map[int64]int64, len(notes))
 	for _, n := range notes {
-		states[n.invoiceID] = n.state
+		state[n.invoiceID] = order.CreditNote{State: n.state, Lines: map[int64]decimal.Decimal{}}
+		of[n.id] = n.invoiceID
 	}
-	return states, nil
+	if len(of) == 0 {
+		return state, nil
+	}
+	units := map[int64]int64{}
+	for _, credit := range p.Credits {
+		for _, l := range credit.Lines {
+			units[l.LineID] = 0
+		}
+	}
+	list, _, err := c.searchRead(ctx, query{model: "account.move.line", domain: idsIn("move_id", slices.Sorted(maps.Keys(of))),
+		fields: []string{"move_id", "sale_line_ids", "quantity", "display_type"}})
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		r := &list[i]
+		if isProductLine(r) && len(r.ids("sale_line_ids")) > 0 {
+			lines, line := state[of[r.refID("move_id")]].Lines, orderLine(r, units)
+			lines[line] = lines[line].Add(r.number("quantity"))
+		}
+	}
+	return state, firstError("account.move.line.search_read", list)
 }

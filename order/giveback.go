@@ -74,4 +74,20 @@ type PlannedCreditLine struct {
 
 // RefundState is what became of the credit notes of a PlannedRefund, by the invoice that they take back. An invoice that is not
 // there has none.
-type RefundState map[int64]DocumentState
+type RefundState map[int64]CreditNote
+
+// CreditNote is how a credit note stands.
+type CreditNote struct {
+	State DocumentState
+	Lines map[int64]decimal.Decimal // quantities by line of the order; 0: of lines that the plan does not have
+}
+
+// Has reports whether the credit note has the quantities that are planned, and nothing else of the order.
+func (n CreditNote) Has(planned []PlannedCreditLine) bool {
+	for _, l := range planned {
+		if !n.Lines[l.LineID].Equal(l.Quantity) {
+			return false
+		}
+	}
+	return len(n.Lines) == len(planned)
+}

@@ -165,7 +165,8 @@ type performer struct {
 
 // mayRepeat reports whether an action of which something was sent may be asked for again, by an order as it stands now.
 func (p performer) mayRepeat(a *attempt, o order.Order) bool {
-	return !p.once || a.alone || p.again != nil && p.again(a, o) || failpoint.Out(failpoint.PayOnce)
+	once := p.once || namesLots(a.in.Plan.Action)
+	return !once || a.alone || p.again != nil && p.again(a, o) || failpoint.Out(failpoint.PayOnce)
 }
 
 func (s *Service) performer(kind order.ActionKind) performer {
@@ -292,7 +293,7 @@ func (s *Service) lookAtOutcome(ctx context.Context, a *attempt, p performer, ca
 		done, err = callErr == nil, nil
 	}
 	switch {
-	case err != nil && !isRefusal(err):
+	case err != nil && (!isRefusal(err) || mayStillRun(callErr)):
 		a.fail(odoo.Unknown, errors.Join(callErr, err))
 	case err != nil:
 		a.judge(err)
@@ -311,6 +312,12 @@ func (s *Service) lookAtOutcome(ctx context.Context, a *attempt, p performer, ca
 			s.log.WarnContext(ctx, "the order of an action could not be mirrored; the sync will", "erp_order_id", after.ID, "error", err)
 		}
 	}
+}
+
+// mayStillRun reports whether a call that failed may take effect yet: what the order shows is then no last word.
+func mayStillRun(callErr error) bool {
+	var e *odoo.Error
+	return errors.As(callErr, &e) && e.Outcome == odoo.Unknown
 }
 
 // judge ends an attempt that sent nothing: with a refusal, or because the ERP could not be asked. What it lacks can be

@@ -41,6 +41,9 @@ type documentERP struct {
 	left  bool                       // the order says that its goods have left
 	back  []returnMove               // what is to come back, or came
 	notes []creditNote
+	uncut bool // credit notes have all of their invoice
+
+	refuseReturn error // of another delivery than the first
 
 	invoiceable func() // what happens while it is asked what can be invoiced; nil: nothing
 }

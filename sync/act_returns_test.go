@@ -53,6 +53,9 @@ func (e *documentERP) SentMoves(context.Context, int64) ([]order.SentMove, bool,
 }
 
 func (e *documentERP) Return(_ context.Context, p order.PlannedReturn) error {
+	if p.DeliveryID != e.delivery.ID && e.refuseReturn != nil {
+		return e.refuseReturn
+	}
 	return e.change(func() {
 		for _, m := range p.Moves {
 			e.back = append(e.back, returnMove{m.MoveID, m.Quantity, order.Ready})
@@ -98,7 +101,14 @@ func (e *documentERP) Refunded(_ context.Context, p order.PlannedRefund) (order.
 	states := order.RefundState{}
 	for _, n := range e.notes {
 		if n.memo == p.Memo {
-			states[n.of.InvoiceID] = n.state
+			lines := map[int64]decimal.Decimal{}
+			for _, l := range n.of.Lines {
+				lines[l.LineID] = l.Quantity
+				if e.uncut {
+					lines[l.LineID] = decimal.NewFromInt(9)
+				}
+			}
+			states[n.of.InvoiceID] = order.CreditNote{State: n.state, Lines: lines}
 		}
 	}
 	return states, nil
@@ -241,11 +251,12 @@ func TestReturningBesidePeople(t *testing.T) {
 			erp.first = func() {
 				erp.back = append(erp.back, returnMove{erp.moves[0].ID, decimal.RequireFromString(test.theirs), order.Ready})
 			}
-			_, err := b.Act(t.Context(), portal, "r1", erp.giveBack(pieces(erp.moves[0].LineID, "1")))
+			wish := erp.giveBack(pieces(erp.moves[0].LineID, "1"))
+			done, err := b.Act(t.Context(), portal, "r1", wish)
+			require.NoError(t, err)
 			if test.code != "" {
-				requireKind(t, err, order.Conflict, test.code)
-			} else {
-				require.NoError(t, err)
+				require.Nil(t, done.Order, "ours may come yet")
+				b.refusedLater(t, "r1", wish, test.code)
 			}
 			require.Len(t, erp.back, test.made)
 		})
@@ -275,8 +286,66 @@ func TestReceiving(t *testing.T) {
 	requireKind(t, err, order.Conflict, "return_cancelled")
 	erp.back[1].state = order.Ready
 	erp.never, erp.first = errLost, func() { erp.back[1].state = order.DocumentCancelled }
-	_, err = b.Act(t.Context(), portal, "v4", erp.receive(91))
-	requireKind(t, err, order.Conflict, "return_cancelled")
+	done, err = b.Act(t.Context(), portal, "v4", erp.receive(91))
+	require.NoError(t, err)
+	require.Nil(t, done.Order, "the call may still run")
+	b.refusedLater(t, "v4", erp.receive(91), "return_cancelled")
+}
+
+// refusedLater requires that an action whose answer was lost is refused once no call can still run.
+func (b *bundle) refusedLater(t *testing.T, key string, wish order.Action, code string) {
+	t.Helper()
+	b.later(6 * time.Minute)
+	_, err := b.Act(t.Context(), portal, key, wish)
+	requireKind(t, err, order.Conflict, code)
+}
+
+// What may still run of several parts counts, whatever becomes of the others: nothing is begun anew while it does.
+func TestOfTwoReturnsTheFirstMayStillRun(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	other := erp.moves[0]
+	other.ID, other.DeliveryID = 799, 71
+	erp.moves = append(erp.moves, other)
+	erp.never, erp.refuseReturn = errLost, &odoo.Error{Outcome: odoo.NotSent, Reason: odoo.Unreachable, Message: "away", Row: -1}
+	wish := erp.giveBack(pieces(other.LineID, other.Quantity.Add(decimal.NewFromInt(1)).String()))
+	done, err := b.Act(t.Context(), portal, "r1", wish)
+	require.NoError(t, err)
+	require.Nil(t, done.Order)
+	require.Equal(t, order.Sending, b.intent(t, "r1").State, "it is in doubt")
+}
+
+// A credit note that people post before it is cut to what was wished is not what was wished.
+func TestARefundThatPeoplePostUncut(t *testing.T) {
+	t.Parallel()
+	b, erp := setupSent(t)
+	erp.first = func() { erp.uncut = true }
+	_, err := b.Act(t.Context(), portal, "n1", erp.refund(pieces(erp.moves[0].LineID, "1")))
+	requireKind(t, err, order.Conflict, "refunded_otherwise")
+}
+
+// Lots that Odoo had not reserved make lines of the delivery: two calls at once would make them twice.
+func TestLotsAreSentOnceAtATime(t *testing.T) {
+	t.Parallel()
+	b, erp := setupDocuments(t)
+	erp.moves = erp.moves[:1]
+	erp.moves[0].Quantity, erp.moves[0].Tracked, erp.moves[0].OwnUnit = decimal.NewFromInt(1), true, true
+	erp.lots = []order.Lot{{ID: 5, Name: "SN-1", Free: decimal.NewFromInt(1)}}
+	wish := order.Action{Kind: order.Fulfil, OrderID: erp.of, Lines: []order.ActionLine{{LineID: erp.moves[0].LineID, Quantity: decimal.NewFromInt(1),
+		Lots: []order.ActionLot{{Lot: "SN-1", Quantity: decimal.NewFromInt(1)}}}}}
+	erp.never = errLost
+	_, err := b.Act(t.Context(), portal, "f1", wish)
+	require.NoError(t, err)
+	b.later(time.Minute)
+	_, err = b.Act(t.Context(), portal, "f1", wish)
+	require.NoError(t, err)
+	require.Equal(t, order.Ready, erp.delivery.State, "the first call may still run")
+	erp.moved = map[int64][]order.MovedLot{erp.moves[0].ID: {{LotID: 5, Quantity: decimal.NewFromInt(1)}}}
+	b.later(6 * time.Minute)
+	done, err := b.Act(t.Context(), portal, "f1", wish)
+	require.NoError(t, err)
+	require.NotNil(t, done.Order)
+	require.Equal(t, order.DocumentDelivered, erp.delivery.State)
 }
 
 func TestRefundThatCannotBe(t *testing.T) {

@@ -155,7 +155,7 @@ func eachPart[T any](parts []T, ask func(T) error) error {
 			made++
 		case outcome(err) == odoo.Rejected:
 			refused = err
-		default:
+		case outcome(failed) != odoo.Unknown || failed == nil: // which one that may still run says most
 			failed = err
 		}
 	}

@@ -3,6 +3,7 @@ package ordersync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/shopspring/decimal"
 
@@ -113,6 +114,14 @@ func sameLots(x, y []order.MovedLot) bool {
 		}
 	}
 	return true
+}
+
+// namesLots reports whether lots go with a delivery. Where Odoo had not reserved them that makes lines of the move, which a call that is
+// still running and another one would both make.
+func namesLots(plan *order.ActionPlan) bool {
+	return slices.ContainsFunc(plan.Deliveries, func(d order.PlannedDelivery) bool {
+		return slices.ContainsFunc(d.Moves, func(m order.PlannedMove) bool { return len(m.Lots) > 0 })
+	})
 }
 
 func lotsRequired(field string, lineID int64) *order.Error {

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"slices"
 
 	"ordergate/odoo"
 	"ordergate/order"
@@ -32,6 +33,11 @@ func (s *Service) preview(ctx context.Context, in order.Intent) (order.Preview, 
 			return order.Preview{}, err
 		}
 	}
+	if s.tenant.Settings.StockCheck == order.StockRefuse && in.Plan.Stock == nil {
+		if err := s.requireStock(ctx, in); err != nil {
+			return order.Preview{}, err
+		}
+	}
 	p := order.Preview{Key: in.Key, Confirm: in.Request.Confirm}
 	partnerID, shippingID := in.Plan.PartnerID, int64(0)
 	if partnerID == 0 {
@@ -58,6 +64,18 @@ func (s *Service) preview(ctx context.Context, in order.Intent) (order.Preview, 
 		return order.Preview{}, previewFailed(err)
 	}
 	return p, nil
+}
+
+// requireStock refuses what placing would refuse for want of stock.
+func (s *Service) requireStock(ctx context.Context, in order.Intent) error {
+	free, err := s.erp.FreeStock(ctx, slices.Compact(slices.Sorted(slices.Values(in.Plan.ProductIDs))))
+	if err != nil {
+		return unavailable(err)
+	}
+	if check := order.CheckStock(in.Request.Lines, in.Plan.ProductIDs, free); len(check.Short) > 0 {
+		return outOfStock(in.Request.Lines, check.Short)
+	}
+	return nil
 }
 
 func previewFailed(err error) error {

@@ -174,8 +174,12 @@ func (s *Service) refunded(ctx context.Context, a *attempt, _ order.Order) (bool
 		return false, err
 	}
 	for _, p := range plan.Credits {
-		switch states[p.InvoiceID] {
+		switch note := states[p.InvoiceID]; note.State {
 		case order.Posted:
+			if !note.Has(p.Lines) {
+				return false, order.Errorf(order.Conflict, "refunded_otherwise",
+					"Somebody posted the credit note in the ERP at the same time, with other quantities. Look at the order, and refund what is left with a new key.")
+			}
 		case order.DocumentCancelled:
 			return false, order.Errorf(order.Conflict, "refunded_otherwise",
 				"Somebody cancelled the credit note in the ERP at the same time. Look at the order, and refund what is left with a new key.")

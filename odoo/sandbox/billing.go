@@ -91,25 +91,6 @@ func (e *env) toInvoice(lines *model, line *row) float64 {
 	return roundTo(due-e.float(lines, line, "qty_invoiced"), 2)
 }
 
-// invoiceStatus is what an order says of its invoices.
-func invoiceStatus(e *env, orders *model, o *row) any {
-	lines := e.db.models[saleOrderLine]
-	if s := e.text(orders, o, "state"); s != stateSale && s != stateDone {
-		return "no"
-	}
-	all := len(lines.index["order_id"][o.id]) > 0
-	for _, id := range lines.index["order_id"][o.id] {
-		if e.toInvoice(lines, lines.rows[id]) > 0 {
-			return "to invoice"
-		}
-		all = all && e.float(lines, lines.rows[id], "qty_invoiced") >= e.float(lines, lines.rows[id], "product_uom_qty")
-	}
-	if all {
-		return "invoiced"
-	}
-	return "no"
-}
-
 // about returns the records that a dialogue was opened for.
 func (e *env) about(model string) ([]*row, error) {
 	ids, err := toIDs(e.context["active_ids"])

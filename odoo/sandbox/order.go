@@ -53,9 +53,7 @@ func orderModel(o Options) *model {
 	if o.Documents {
 		fields = append(fields,
 			&field{name: "picking_ids", label: "Transfers", kind: kindOne2many, comodel: stockPicking, inverse: "sale_id"},
-			&field{name: "invoice_ids", label: "Invoices", kind: kindMany2many, comodel: accountMove},
-			&field{name: "invoice_status", label: "Invoice Status", kind: kindSelection, compute: invoiceStatus,
-				options: []option{{"invoiced", "Fully Invoiced"}, {"to invoice", "To Invoice"}, {"no", "Nothing to Invoice"}}})
+			&field{name: "invoice_ids", label: "Invoices", kind: kindMany2many, comodel: accountMove})
 	}
 	m := define(saleOrder, "Sales Order", fields)
 	m.order = "date_order desc, id desc"
@@ -96,7 +94,7 @@ func lineModel(o Options) *model {
 	if major < 19 {
 		unit, taxes, priceDigits = "product_uom", "tax_id", 2
 	}
-	m := define(saleOrderLine, "Sales Order Line", []*field{
+	fields := []*field{
 		{name: "order_id", label: "Order Reference", kind: kindMany2one, comodel: saleOrder, required: true, indexed: true},
 		{name: "sequence", label: "Sequence", kind: kindInteger},
 		{name: "name", label: "Description", kind: kindText, required: true},
@@ -119,7 +117,12 @@ func lineModel(o Options) *model {
 		related("state", "Order Status", kindSelection, "", "order_id", "state"),
 		related("currency_id", "Currency", kindMany2one, "res.currency", "order_id", "currency_id"),
 		related("order_partner_id", "Customer", kindMany2one, resPartner, "order_id", "partner_id"),
-	})
+	}
+	if o.Documents {
+		fields = append(fields, &field{name: "qty_to_invoice", label: "Quantity To Invoice", kind: kindFloat, digits: 2,
+			compute: func(e *env, m *model, r *row) any { return e.toInvoice(m, r) }})
+	}
+	m := define(saleOrderLine, "Sales Order Line", fields)
 	m.order = "order_id, sequence, id"
 	m.displayName = func(e *env, r *row) string {
 		_, o := e.follow(m, r, "order_id")
