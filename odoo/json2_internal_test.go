@@ -70,7 +70,8 @@ func TestParametersOfOdoo19(t *testing.T) {
 	c, err := New(Config{URL: server.URL, Database: server.Database, User: server.User, Password: server.APIKey(t), Protocol: JSON2, CallTimeout: time.Minute})
 	require.NoError(t, err)
 	defer c.Close()
-	models := map[string]string{"precision_get": "decimal.precision", "context_get": "res.users", "check_object_reference": "ir.model.data"}
+	models := map[string]string{"precision_get": "decimal.precision", "context_get": "res.users", "check_object_reference": "ir.model.data",
+		"get_wkhtmltopdf_state": "ir.actions.report"}
 	harmless := map[string]any{"groupby": []any{"state"}, "aggregates": []any{"__count"}, "operation": "read", "raise_exception": false, "application": "x", "vals": map[string]any{}, "specification": map[string]any{},
 		"module": "base", "xml_id": "main_company"}
 	for method, names := range parameters {

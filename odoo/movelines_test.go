@@ -8,6 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"ordergate/odoo"
 	"ordergate/order"
 )
 
@@ -74,4 +75,64 @@ func TestCreditThatIsNotPosted(t *testing.T) {
 	err := newClient(t, f.config()).Credit(t.Context(), order.PlannedCredit{InvoiceID: 8, Lines: []order.PlannedCreditLine{{LineID: 7, Quantity: decimal.NewFromInt(1)}}}, "", "m")
 	require.ErrorContains(t, err, "The period is locked.")
 	require.Equal(t, 1, deleted)
+}
+
+// A lot that is not there any more is not sent out in part: nothing is written.
+func TestDeliverALotThatIsGone(t *testing.T) {
+	t.Parallel()
+	f := newFakeOdoo(t, nil)
+	f.onObject = func(w http.ResponseWriter, r *http.Request) {
+		switch body := bodyOf(r); {
+		case strings.Contains(body, "<string>stock.move.line</string>"), strings.Contains(body, "<string>stock.quant</string>"):
+			value([]any{})(w, r)
+		case strings.Contains(body, "<string>write</string>"), strings.Contains(body, "<string>button_validate</string>"):
+			t.Error("something was written")
+			value(true)(w, r)
+		default:
+			value([]any{map[string]any{"id": int64(5), "picking_id": int64(3), "product_id": int64(4), "product_uom": int64(1),
+				"location_id": int64(8), "location_dest_id": int64(9)}})(w, r)
+		}
+	}
+	err := newClient(t, f.config()).Deliver(t.Context(), order.PlannedDelivery{DeliveryID: 3, Moves: []order.PlannedMove{
+		{MoveID: 5, Quantity: decimal.NewFromInt(1), Lots: []order.MovedLot{{LotID: 6, Quantity: decimal.NewFromInt(1)}}}}})
+	requireError(t, err, odoo.Rejected, odoo.BusinessRule)
+}
+
+// What Odoo took off an invoice, because it had come back, is credited by that.
+func TestWhatWasTakenOffAnInvoiceIsCredited(t *testing.T) {
+	t.Parallel()
+	f := newFakeOdoo(t, nil)
+	f.onObject = func(w http.ResponseWriter, r *http.Request) {
+		body := bodyOf(r)
+		model := func(name string) bool { return strings.Contains(body, "<string>"+name+"</string>") }
+		switch {
+		case model("fields_get"):
+			value(map[string]any{"picking_ids": map[string]any{}, "invoice_ids": map[string]any{}})(w, r)
+		case model("has_access"):
+			value(true)(w, r)
+		case model("account.move.line"):
+			line := func(id, invoice int64, quantity float64) any {
+				return map[string]any{"id": id, "move_id": []any{invoice, "INV"}, "sale_line_ids": []any{int64(7)}, "quantity": quantity,
+					"product_uom_id": []any{int64(1), "Units"}, "display_type": "product"}
+			}
+			value([]any{line(90, 8, 3), line(91, 9, -1)})(w, r)
+		case model("account.move") && model("read"):
+			invoice := func(id int64) any {
+				return map[string]any{"id": id, "state": "posted", "move_type": "out_invoice", "reversed_entry_id": false}
+			}
+			value([]any{invoice(8), invoice(9)})(w, r)
+		case model("sale.order.line"):
+			value([]any{map[string]any{"id": int64(7), "product_uom_id": []any{int64(1), "Units"}}})(w, r)
+		default:
+			value(true)(w, r)
+		}
+	}
+	invoiced, credited, known, err := newClient(t, f.config()).InvoicedLines(t.Context(), 5)
+	require.NoError(t, err)
+	require.True(t, known)
+	require.Len(t, invoiced, 1)
+	require.Equal(t, "3", invoiced[0].Quantity.String())
+	require.Len(t, credited, 1)
+	require.Equal(t, "1", credited[0].Quantity.String())
+	require.Zero(t, credited[0].InvoiceID)
 }

@@ -200,3 +200,32 @@ func TestInvoicePDFOpensTheBreaker(t *testing.T) {
 	_, _, err = c.InvoicePDF(t.Context(), 10)
 	requireError(t, err, odoo.NotSent, odoo.BreakerOpen)
 }
+
+// Odoo that refused a login for printing is not asked for another one at once: after several it refuses everybody from one address.
+func TestARefusedLoginForPrintingIsRemembered(t *testing.T) {
+	t.Parallel()
+	p := newPrinter(t)
+	now := time.Now()
+	cfg := p.config()
+	cfg.Clock = func() time.Time { return now }
+	c := newClient(t, cfg)
+	p.on(portalPage, status(http.StatusForbidden))
+	p.on(loginPage, jsonAnswer(200, `{"jsonrpc": "2.0", "id": null, "error": {"message": "Access Denied"}}`))
+	logins := func() (n int) {
+		for _, page := range p.visited() {
+			if page == loginPage {
+				n++
+			}
+		}
+		return n
+	}
+	for _, want := range []int{1, 1, 2} {
+		if want == 2 {
+			now = now.Add(11 * time.Minute)
+		}
+		_, prints, err := c.InvoicePDF(t.Context(), 10)
+		require.True(t, prints)
+		requireError(t, err, odoo.NotSent, odoo.Misconfigured)
+		require.Equal(t, want, logins())
+	}
+}

@@ -177,6 +177,8 @@ func TestStockIsCheckedWhereTheTenantWantsIt(t *testing.T) {
 				erp.free = 1000 // much may have changed since: one key, one answer
 				return b.Place(t.Context(), portal, "k1", request("PO-1"))
 			}
+			_, previewErr := b.Preview(t.Context(), portal, "", request("PO-9"))
+			require.Equal(t, policy == order.StockRefuse, order.IsKind(previewErr, order.Unprocessable), "%v", previewErr)
 			if !test.placed {
 				e := requireKind(t, err, order.Unprocessable, "out_of_stock")
 				require.Equal(t, "lines[0].quantity", e.Violations[0].Field)
@@ -187,7 +189,7 @@ func TestStockIsCheckedWhereTheTenantWantsIt(t *testing.T) {
 				require.Equal(t, order.Rejected, b.intent(t, "k1").State)
 				_, err = b.Place(t.Context(), portal, "k2", request("PO-2"))
 				require.NoError(t, err)
-				require.Equal(t, test.asked+1, erp.asked)
+				require.Equal(t, test.asked+2, erp.asked, "for the dry run and this one")
 				return
 			}
 			require.NoError(t, err)

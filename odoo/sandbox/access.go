@@ -52,6 +52,8 @@ func (e *env) accessError(m *model, operation string) *fault {
 	verb := map[string]string{"read": "access", "write": "modify", "create": "create", "unlink": "delete"}[operation]
 	groups := "Role / Administrator"
 	switch {
+	case m.name == saleOrder:
+		groups = "Sales/Administrator"
 	case e.major < 17:
 		groups = "Administration/Settings"
 	case m.name == modelData:

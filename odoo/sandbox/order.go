@@ -57,6 +57,7 @@ func orderModel(o Options) *model {
 	}
 	m := define(saleOrder, "Sales Order", fields)
 	m.order = "date_order desc, id desc"
+	m.denied = "unlink"
 	m.beforeCreate = orderDefaults
 	m.afterWrite = func(e *env, r *row, values map[string]any) error {
 		if _, ok := values["state"]; ok {

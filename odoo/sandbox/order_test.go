@@ -122,6 +122,8 @@ func TestStates(t *testing.T) {
 			require.Equal(t, "Some orders are not in a state requiring confirmation.", f.String)
 		}
 		_, err = do("unlink")
+		require.Equal(t, 4, faultOf(t, err).Code)
+		_, err = admin.try("sale.order", "unlink", list{list{ids[0]}}, nil)
 		require.Equal(t, 2, faultOf(t, err).Code)
 		lines := gateway.read(t, "sale.order", ids[0], "order_line")["order_line"].(list)
 		_, err = admin.try("sale.order.line", "unlink", list{list{lines[0]}}, nil)
