@@ -101,13 +101,21 @@ type slowERP struct {
 	takes     time.Duration
 }
 
+// take sets how long confirming takes from now on.
+func (e *slowERP) take(d time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.takes = d
+}
+
 func (e *slowERP) ConfirmOrder(ctx context.Context, id int64) error {
 	e.mu.Lock()
 	e.now++
 	e.most = max(e.most, e.now)
 	e.began = append(e.began, id)
+	takes := e.takes
 	e.mu.Unlock()
-	time.Sleep(e.takes)
+	time.Sleep(takes)
 	defer func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -143,7 +151,7 @@ func TestABulkActionIsBounded(t *testing.T) {
 	require.Len(t, erp.began, 12)
 	require.LessOrEqual(t, erp.most, 4)
 
-	erp.takes = 300 * time.Millisecond
+	erp.take(300 * time.Millisecond)
 	more := b.placedMany(t, "MORE-", 8)
 	ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
 	defer cancel()
@@ -152,7 +160,7 @@ func TestABulkActionIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, outcomes[0].Err)
 	requireKind(t, outcomes[7].Err, order.Unavailable, "wait_too_long")
-	erp.takes = 0
+	erp.take(0)
 	require.Eventually(t, func() bool { // those that were under way come to their end
 		outcomes, err = b.ActOnMany(t.Context(), portal, "b4", bulk)
 		return err == nil && !slices.ContainsFunc(outcomes, func(o order.BulkOutcome) bool { return o.Err != nil || o.Placement.Order == nil })

@@ -101,10 +101,11 @@ var actionTests = map[string]func(t *testing.T, f fixture){
 			s.WriteDate, s.ReadAt = s.WriteDate.Add(time.Hour), s.ReadAt.Add(time.Hour)
 			f.upsert(t, s)
 			require.True(t, edits(4711), "this somebody else did")
-			_, err := f.DB().ExecContext(t.Context(), "DELETE FROM order_lines")
-			require.NoError(t, err)
-			_, err = f.DB().ExecContext(t.Context(), "DELETE FROM orders")
-			require.NoError(t, err)
+			for _, statement := range []string{"DELETE FROM order_lines WHERE order_id IN (SELECT id FROM orders WHERE tenant_id = ?)",
+				"DELETE FROM orders WHERE tenant_id = ?"} {
+				_, err := f.DB().ExecContext(t.Context(), statement, f.tenant)
+				require.NoError(t, err)
+			}
 			f.upsert(t, edited(4711, "8"), edited(4712, "9"))
 			require.False(t, edits(4711))
 			require.False(t, edits(4712))
