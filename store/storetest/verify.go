@@ -175,6 +175,11 @@ func (f fixture) requireFault(t *testing.T, kind order.HistoryFaultKind, entryID
 
 func (f fixture) exec(t *testing.T, statement string, args ...any) {
 	t.Helper()
-	_, err := f.DB().ExecContext(t.Context(), statement, args...)
+	var err error
+	for range 5 { // SQLite lets one write at a time, and is not fair
+		if _, err = f.DB().ExecContext(t.Context(), statement, args...); err == nil || !strings.Contains(err.Error(), "SQLITE_BUSY") {
+			break
+		}
+	}
 	require.NoError(t, err, statement)
 }
