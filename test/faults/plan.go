@@ -176,7 +176,7 @@ func drawSettings(d drawer) map[string]string {
 func drawClients(d drawer, real bool) []ClientPlan {
 	clients, wishes, acting := 6, 4, 50 // in a hundred orders something is done with so many
 	if real {
-		clients, wishes, acting = 4, 2, 60
+		clients, wishes, acting = 4, 3, 60
 	}
 	plans := make([]ClientPlan, clients)
 	for c := range plans {
