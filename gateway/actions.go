@@ -12,7 +12,7 @@ import (
 // HoldOrder answers POST /v1/orders/{id}/hold.
 func (a *api) HoldOrder(ctx context.Context, request HoldOrderRequestObject) (HoldOrderResponseObject, error) {
 	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey,
-		order.Action{Kind: order.Hold, OrderID: request.ID, Reason: orNone(request.Body.Reason)})
+		order.Action{Kind: order.Hold, OrderID: request.ID, Reason: orNone(orNone(request.Body).Reason)})
 	switch {
 	case err != nil:
 		return nil, err
@@ -49,7 +49,7 @@ func (a *api) ConfirmOrder(ctx context.Context, request ConfirmOrderRequestObjec
 // CancelOrder answers POST /v1/orders/{id}/cancel.
 func (a *api) CancelOrder(ctx context.Context, request CancelOrderRequestObject) (CancelOrderResponseObject, error) {
 	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey,
-		order.Action{Kind: order.Cancel, OrderID: request.ID, Reason: orNone(request.Body.Reason)})
+		order.Action{Kind: order.Cancel, OrderID: request.ID, Reason: orNone(orNone(request.Body).Reason)})
 	switch {
 	case err != nil:
 		return nil, err
@@ -61,9 +61,12 @@ func (a *api) CancelOrder(ctx context.Context, request CancelOrderRequestObject)
 
 // FulfilOrder answers POST /v1/orders/{id}/fulfilments.
 func (a *api) FulfilOrder(ctx context.Context, request FulfilOrderRequestObject) (FulfilOrderResponseObject, error) {
-	action := order.Action{Kind: order.Fulfil, OrderID: request.ID, Tracking: orNone(request.Body.TrackingNumber)}
+	body := orNone(request.Body)
+	action := order.Action{
+		Kind: order.Fulfil, OrderID: request.ID, Tracking: orNone(body.TrackingNumber), Carrier: orNone(body.Carrier), Note: orNone(body.Note),
+	}
 	var found []order.Violation
-	for i, l := range orNone(request.Body.Lines) {
+	for i, l := range orNone(body.Lines) {
 		line := order.ActionLine{LineID: l.ERPLineID, Quantity: decimalAt(&found, l.Quantity, "lines[%d].quantity", i)}
 		for j, lot := range orNone(l.Lots) {
 			line.Lots = append(line.Lots, order.ActionLot{Lot: lot.Lot, Quantity: decimalAt(&found, lot.Quantity, "lines[%d].lots[%d].quantity", i, j)})
@@ -97,9 +100,10 @@ func (a *api) InvoiceOrder(ctx context.Context, request InvoiceOrderRequestObjec
 
 // PayInvoice answers POST /v1/orders/{id}/invoices/{invoice_id}/payments.
 func (a *api) PayInvoice(ctx context.Context, request PayInvoiceRequestObject) (PayInvoiceResponseObject, error) {
-	amount, err := order.ParseDecimal(request.Body.Amount)
-	if err != nil {
-		return nil, invalid([]order.Violation{{Field: "amount", Message: err.Error()}})
+	var found []order.Violation
+	amount := decimalAt(&found, request.Body.Amount, "amount")
+	if err := invalid(found); err != nil {
+		return nil, err
 	}
 	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey, order.Action{
 		Kind: order.Pay, OrderID: request.ID, InvoiceID: request.InvoiceID, Amount: &amount,
@@ -116,12 +120,13 @@ func (a *api) PayInvoice(ctx context.Context, request PayInvoiceRequestObject) (
 
 // ReturnOrder answers POST /v1/orders/{id}/returns.
 func (a *api) ReturnOrder(ctx context.Context, request ReturnOrderRequestObject) (ReturnOrderResponseObject, error) {
-	lines, err := quantitiesOf(request.Body.Lines)
+	body := orNone(request.Body)
+	lines, err := quantitiesOf(body.Lines)
 	if err != nil {
 		return nil, err
 	}
 	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey,
-		order.Action{Kind: order.Return, OrderID: request.ID, Lines: lines, Reason: orNone(request.Body.Reason)})
+		order.Action{Kind: order.Return, OrderID: request.ID, Lines: lines, Reason: orNone(body.Reason)})
 	switch {
 	case err != nil:
 		return nil, err
@@ -146,12 +151,13 @@ func (a *api) ReceiveReturn(ctx context.Context, request ReceiveReturnRequestObj
 
 // RefundOrder answers POST /v1/orders/{id}/refunds.
 func (a *api) RefundOrder(ctx context.Context, request RefundOrderRequestObject) (RefundOrderResponseObject, error) {
-	lines, err := quantitiesOf(request.Body.Lines)
+	body := orNone(request.Body)
+	lines, err := quantitiesOf(body.Lines)
 	if err != nil {
 		return nil, err
 	}
 	done, accepted, err := a.act(ctx, request.Params.IdempotencyKey, order.Action{
-		Kind: order.Refund, OrderID: request.ID, Lines: lines, Reason: orNone(request.Body.Reason), Date: orNone(request.Body.Date)})
+		Kind: order.Refund, OrderID: request.ID, Lines: lines, Reason: orNone(body.Reason), Date: orNone(body.Date)})
 	switch {
 	case err != nil:
 		return nil, err
@@ -177,6 +183,15 @@ func decimalAt(found *[]order.Violation, text, field string, at ...any) decimal.
 		*found = append(*found, order.Violation{Field: fmt.Sprintf(field, at...), Message: err.Error()})
 	}
 	return d
+}
+
+// decimalIfAt is decimalAt for a number that may be left out.
+func decimalIfAt(found *[]order.Violation, text *string, field string, at ...any) *decimal.Decimal {
+	if text == nil {
+		return nil
+	}
+	d := decimalAt(found, *text, field, at...)
+	return &d
 }
 
 // act carries an action out. It returns one of the three: the answer of what is done, of what is not known yet, or why it cannot

@@ -25,8 +25,9 @@ func TestActions(t *testing.T) {
 		"/v1/orders/4711/approve": {``, order.Action{Kind: order.Approve, OrderID: 4711}},
 		"/v1/orders/4711/cancel":  {`{"reason": "ordered twice"}`, order.Action{Kind: order.Cancel, OrderID: 4711, Reason: "ordered twice"}},
 		"/v1/orders/4711/fulfilments": {
-			`{"lines": [{"erp_line_id": 7, "quantity": "1.50", "lots": [{"lot": "SN-1", "quantity": "1.50"}]}], "tracking_number": "1Z-9/ü"}`,
-			order.Action{Kind: order.Fulfil, OrderID: 4711, Tracking: "1Z-9/ü", Lines: []order.ActionLine{{LineID: 7,
+			`{"lines": [{"erp_line_id": 7, "quantity": "1.50", "lots": [{"lot": "SN-1", "quantity": "1.50"}]}], "tracking_number": "1Z-9/ü",
+				"carrier": "Express", "note": "Two parcels.\nThe second follows."}`,
+			order.Action{Kind: order.Fulfil, OrderID: 4711, Tracking: "1Z-9/ü", Carrier: "Express", Note: "Two parcels.\nThe second follows.", Lines: []order.ActionLine{{LineID: 7,
 				Quantity: decimal.RequireFromString("1.5"), Lots: []order.ActionLot{{Lot: "SN-1", Quantity: decimal.RequireFromString("1.5")}}}}},
 		},
 		"/v1/orders/4711/warehouse":   {`{"warehouse": "WH"}`, order.Action{Kind: order.Assign, OrderID: 4711, Warehouse: "WH"}},
@@ -88,6 +89,49 @@ func TestActions(t *testing.T) {
 			b.request(http.MethodPost, target, portalSecret, test.body).send().requireProblem(t, http.StatusBadRequest, "idempotency_key_missing")
 		})
 	}
+}
+
+// Where nothing must be said, nothing need be sent; what is sent is looked at all the same.
+func TestActionsWithoutABody(t *testing.T) {
+	t.Parallel()
+	for target, kind := range map[string]order.ActionKind{
+		"hold": order.Hold, "cancel": order.Cancel, "fulfilments": order.Fulfil, "returns": order.Return, "refunds": order.Refund,
+	} {
+		t.Run(target, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			var asked []order.Action
+			b.service.act = func(_ context.Context, _ order.Caller, _ string, action order.Action) (order.Placement, error) {
+				asked = append(asked, action)
+				o := cabinet()
+				return order.Placement{Order: &o}, nil
+			}
+			send := func(body, mediaType string) answer {
+				r := b.request(http.MethodPost, "/v1/orders/4711/"+target, portalSecret, body).with("Idempotency-Key", "k1")
+				r.Header.Del("Content-Type")
+				if mediaType != "" {
+					r.Header.Set("Content-Type", mediaType)
+				}
+				return r.send()
+			}
+			for _, mediaType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
+				a := send("", mediaType)
+				require.Equal(t, http.StatusOK, a.StatusCode, "%s: %s", mediaType, a.body)
+			}
+			want := order.Action{Kind: kind, OrderID: 4711}
+			require.Equal(t, []order.Action{want, want, want}, asked)
+
+			send(`{}`, "").requireProblem(t, http.StatusUnsupportedMediaType, "unsupported_media_type")
+			send(` `, "application/json").requireProblem(t, http.StatusBadRequest, "malformed_json")
+			send(`null`, "application/json").requireProblem(t, http.StatusUnprocessableEntity, "invalid_request")
+			send(`{"reasons": "typing error"}`, "application/json").requireProblem(t, http.StatusUnprocessableEntity, "invalid_request")
+			require.Len(t, asked, 3)
+		})
+	}
+	b := newBench(t)
+	needed := b.request(http.MethodPost, "/v1/orders/4711/warehouse", portalSecret, "").with("Idempotency-Key", "k1")
+	needed.send().requireProblem(t, http.StatusUnsupportedMediaType, "unsupported_media_type")
+	needed.with("Content-Type", "application/json").send().requireProblem(t, http.StatusBadRequest, "malformed_json")
 }
 
 // What is wrong with a number is said of the place where it stands.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -998,6 +999,13 @@ type FulfilmentRequest struct {
 
 	// TrackingNumber The carrier's number of the parcel.
 	TrackingNumber *string `json:"tracking_number,omitempty"`
+
+	// Carrier The name of a delivery method of the ERP; its case counts only where two differ in nothing else. Without it the delivery keeps the method that it has. The ERP may
+	// charge the order for it.
+	Carrier *string `json:"carrier,omitempty"`
+
+	// Note For people. It stands below the notes of the delivery in the ERP, and in the order's history.
+	Note *string `json:"note,omitempty"`
 }
 
 // FullSync defines model for FullSync.
@@ -1072,7 +1080,7 @@ type HistoryEntry struct {
 	Detail     *string   `json:"detail"`
 	RecordedAt time.Time `json:"recorded_at"`
 
-	// WrittenBy The name of an API key, or `sync`, `resolver`, `adopt` or `migration`.
+	// WrittenBy The name of an API key, or `sync`, `audit`, `dedupe`, `adopt` or `migration`.
 	WrittenBy string `json:"written_by"`
 
 	// Closes The blocking entry that this one closes.
@@ -1138,11 +1146,12 @@ type Intent struct {
 	// Caller The name of the API key that sent it.
 	Caller *string `json:"caller"`
 
-	// State `queued`: waits for its turn. `sending`: being placed, or in doubt until the ERP's word is known. `parked`: in doubt,
-	// and the ERP, which works, gives no clear answer to this order; the gateway's operators look at it. `placed`: the
-	// order exists. `performed`: the action took effect. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
-	// it may be sent again with the same key. `cancelled`: it was called off; no order exists, or it is cancelled in
-	// the ERP. `adopted`: the key is another system's, whose order was in the ERP before the gateway took over.
+	// State `queued`: waits for its turn. `sending`: being carried out, or in doubt until the ERP's word is known. `parked`: in doubt,
+	// and the ERP, which works, gives no clear answer to it; the gateway's operators look at it. `placed`: the order exists.
+	// `performed`: the action took effect. `rejected`: refused for good. `refused`: it was not accepted, and nothing was placed or
+	// done; it may be sent again with the same key. `cancelled`: it was called off; no order was placed, or it is cancelled in the
+	// ERP; an action was not done, or not to its end. `adopted`: the key is another system's, whose order was in the ERP before the
+	// gateway took over.
 	State IntentState `json:"state"`
 
 	// Action What is to be done with the order `order_id`; null for an order that is to be placed.
@@ -1182,11 +1191,12 @@ type IntentList struct {
 	NextCursor *string  `json:"next_cursor"`
 }
 
-// IntentState `queued`: waits for its turn. `sending`: being placed, or in doubt until the ERP's word is known. `parked`: in doubt,
-// and the ERP, which works, gives no clear answer to this order; the gateway's operators look at it. `placed`: the
-// order exists. `performed`: the action took effect. `rejected`: the ERP refuses this order for good. `refused`: it was not accepted and no order exists;
-// it may be sent again with the same key. `cancelled`: it was called off; no order exists, or it is cancelled in
-// the ERP. `adopted`: the key is another system's, whose order was in the ERP before the gateway took over.
+// IntentState `queued`: waits for its turn. `sending`: being carried out, or in doubt until the ERP's word is known. `parked`: in doubt,
+// and the ERP, which works, gives no clear answer to it; the gateway's operators look at it. `placed`: the order exists.
+// `performed`: the action took effect. `rejected`: refused for good. `refused`: it was not accepted, and nothing was placed or
+// done; it may be sent again with the same key. `cancelled`: it was called off; no order was placed, or it is cancelled in the
+// ERP; an action was not done, or not to its end. `adopted`: the key is another system's, whose order was in the ERP before the
+// gateway took over.
 type IntentState string
 
 // Invoice An invoice or credit note, by rising id. Amounts are positive for both.
@@ -1492,154 +1502,10 @@ type OrderSync struct {
 type OrderSyncState string
 
 // OrderWithShortages defines model for OrderWithShortages.
-type OrderWithShortages struct {
-	// ID An id of the ERP.
-	//
-	// Example: 4711
-	ID ERPID `json:"id"`
-
-	// Number The order's number in the ERP.
-	Number string `json:"number"`
-
-	// Status Where the order stands, as it derives from its state, deliveries, invoices and payments in the ERP. `draft`: a quotation.
-	// `on_hold`: a quotation that must not go on. `approved`: a quotation that may be confirmed. `confirmed`: a sales order of which
-	// nothing is ready to leave. `picking`: goods are ready, or being prepared, in the warehouse. `packed`: they are prepared, and ready
-	// to leave. `shipped`: some have left, more are to come. `delivered`: all have left that were to. `completed`: delivered,
-	// invoiced and paid. `cancelled`.
-	Status   OrderStatus `json:"status"`
-	Customer Party       `json:"customer"`
-
-	// Reference The customer's own reference.
-	Reference *string `json:"reference"`
-
-	// Source The system that the order comes from; `odoo` if it was made there.
-	Source string `json:"source"`
-
-	// Note Plain text.
-	Note *string `json:"note"`
-
-	// Currency ISO 4217.
-	Currency string `json:"currency"`
-
-	// AmountUntaxed A plain decimal number in a string, with at most 18 digits.
-	//
-	// Example: 19.90
-	AmountUntaxed Decimal `json:"amount_untaxed"`
-
-	// AmountTax A plain decimal number in a string, with at most 18 digits.
-	//
-	// Example: 19.90
-	AmountTax Decimal `json:"amount_tax"`
-
-	// AmountTotal A plain decimal number in a string, with at most 18 digits.
-	//
-	// Example: 19.90
-	AmountTotal Decimal     `json:"amount_total"`
-	Lines       []OrderLine `json:"lines"`
-
-	// OrderedAt The order's date in the ERP.
-	OrderedAt time.Time `json:"ordered_at"`
-
-	// CreatedAt When it was created in the ERP.
-	CreatedAt time.Time `json:"created_at"`
-
-	// UpdatedAt When it, one of its lines, deliveries or invoices was last written in the ERP.
-	UpdatedAt time.Time `json:"updated_at"`
-
-	// DeletedAt When it was seen to be gone from the ERP.
-	DeletedAt  *time.Time `json:"deleted_at"`
-	Deliveries []Delivery `json:"deliveries"`
-	Invoices   []Invoice  `json:"invoices"`
-
-	// Edits How it differs from what was sent; null for an order that nobody sent through the gateway.
-	Edits *Edits `json:"edits"`
-
-	// Fulfilment How much of the order the customer has. `partially_returned`: some came back. `returned`: all of it did. `not_needed`: a sales
-	// order of nothing but services.
-	Fulfilment OrderFulfilment `json:"fulfilment"`
-
-	// Payment How much of what was invoiced is paid. `none`: nothing was invoiced. `partially_refunded`, `refunded`: credit notes gave some
-	// or all of it back.
-	Payment OrderPayment `json:"payment"`
-
-	// Shortages Products of which less was available at that moment than is demanded. A repeated request gets the same.
-	Shortages []Shortage `json:"shortages"`
-}
+type OrderWithShortages = orderWithShortages
 
 // OrderWithSync defines model for OrderWithSync.
-type OrderWithSync struct {
-	// ID An id of the ERP.
-	//
-	// Example: 4711
-	ID ERPID `json:"id"`
-
-	// Number The order's number in the ERP.
-	Number string `json:"number"`
-
-	// Status Where the order stands, as it derives from its state, deliveries, invoices and payments in the ERP. `draft`: a quotation.
-	// `on_hold`: a quotation that must not go on. `approved`: a quotation that may be confirmed. `confirmed`: a sales order of which
-	// nothing is ready to leave. `picking`: goods are ready, or being prepared, in the warehouse. `packed`: they are prepared, and ready
-	// to leave. `shipped`: some have left, more are to come. `delivered`: all have left that were to. `completed`: delivered,
-	// invoiced and paid. `cancelled`.
-	Status   OrderStatus `json:"status"`
-	Customer Party       `json:"customer"`
-
-	// Reference The customer's own reference.
-	Reference *string `json:"reference"`
-
-	// Source The system that the order comes from; `odoo` if it was made there.
-	Source string `json:"source"`
-
-	// Note Plain text.
-	Note *string `json:"note"`
-
-	// Currency ISO 4217.
-	Currency string `json:"currency"`
-
-	// AmountUntaxed A plain decimal number in a string, with at most 18 digits.
-	//
-	// Example: 19.90
-	AmountUntaxed Decimal `json:"amount_untaxed"`
-
-	// AmountTax A plain decimal number in a string, with at most 18 digits.
-	//
-	// Example: 19.90
-	AmountTax Decimal `json:"amount_tax"`
-
-	// AmountTotal A plain decimal number in a string, with at most 18 digits.
-	//
-	// Example: 19.90
-	AmountTotal Decimal     `json:"amount_total"`
-	Lines       []OrderLine `json:"lines"`
-
-	// OrderedAt The order's date in the ERP.
-	OrderedAt time.Time `json:"ordered_at"`
-
-	// CreatedAt When it was created in the ERP.
-	CreatedAt time.Time `json:"created_at"`
-
-	// UpdatedAt When it, one of its lines, deliveries or invoices was last written in the ERP.
-	UpdatedAt time.Time `json:"updated_at"`
-
-	// DeletedAt When it was seen to be gone from the ERP.
-	DeletedAt  *time.Time `json:"deleted_at"`
-	Deliveries []Delivery `json:"deliveries"`
-	Invoices   []Invoice  `json:"invoices"`
-
-	// Edits How it differs from what was sent; null for an order that nobody sent through the gateway.
-	Edits *Edits `json:"edits"`
-
-	// Fulfilment How much of the order the customer has. `partially_returned`: some came back. `returned`: all of it did. `not_needed`: a sales
-	// order of nothing but services.
-	Fulfilment OrderFulfilment `json:"fulfilment"`
-
-	// Payment How much of what was invoiced is paid. `none`: nothing was invoiced. `partially_refunded`, `refunded`: credit notes gave some
-	// or all of it back.
-	Payment OrderPayment `json:"payment"`
-
-	// Sync How what is said of one order relates to the ERP.
-	Sync OrderSync `json:"sync"`
-}
+type OrderWithSync = orderWithSync
 
 // Party defines model for Party.
 type Party struct {
@@ -12988,10 +12854,13 @@ func (sh *strictHandler) CancelOrder(ctx *gin.Context, id OrderID, params Cancel
 		err = binding.Validator.ValidateStruct(&body)
 	}
 	if err != nil {
-		sh.options.RequestErrorHandlerFunc(ctx, err)
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.CancelOrder(ctx, request.(CancelOrderRequestObject))
@@ -13060,10 +12929,13 @@ func (sh *strictHandler) FulfilOrder(ctx *gin.Context, id OrderID, params Fulfil
 		err = binding.Validator.ValidateStruct(&body)
 	}
 	if err != nil {
-		sh.options.RequestErrorHandlerFunc(ctx, err)
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.FulfilOrder(ctx, request.(FulfilOrderRequestObject))
@@ -13177,10 +13049,13 @@ func (sh *strictHandler) HoldOrder(ctx *gin.Context, id OrderID, params HoldOrde
 		err = binding.Validator.ValidateStruct(&body)
 	}
 	if err != nil {
-		sh.options.RequestErrorHandlerFunc(ctx, err)
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.HoldOrder(ctx, request.(HoldOrderRequestObject))
@@ -13374,10 +13249,13 @@ func (sh *strictHandler) RefundOrder(ctx *gin.Context, id OrderID, params Refund
 		err = binding.Validator.ValidateStruct(&body)
 	}
 	if err != nil {
-		sh.options.RequestErrorHandlerFunc(ctx, err)
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RefundOrder(ctx, request.(RefundOrderRequestObject))
@@ -13419,10 +13297,13 @@ func (sh *strictHandler) ReturnOrder(ctx *gin.Context, id OrderID, params Return
 		err = binding.Validator.ValidateStruct(&body)
 	}
 	if err != nil {
-		sh.options.RequestErrorHandlerFunc(ctx, err)
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ReturnOrder(ctx, request.(ReturnOrderRequestObject))

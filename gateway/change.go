@@ -2,10 +2,7 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"strings"
-
-	"github.com/shopspring/decimal"
 
 	"ordergate/order"
 )
@@ -44,16 +41,15 @@ func etag(version string) *string {
 // readIfMatch returns the versions that the header names; none for "*", which any version matches. A weak one matches none: the
 // header compares strongly (RFC 9110, 13.1.1).
 func readIfMatch(header *string) (versions []string, err error) {
-	fail := func(kind order.Kind, code, message, violation string) ([]string, error) {
-		e := order.Errorf(kind, code, "%s", message)
+	fail := func(e *order.Error, violation string) ([]string, error) {
 		e.Violations = []order.Violation{{Field: headerIfMatch, Message: violation}}
 		return nil, e
 	}
 	rest := strings.TrimSpace(orNone(header))
 	switch rest {
 	case "":
-		return fail(order.PreconditionRequired, "precondition_required",
-			"Send If-Match with the ETag of the order that the change was made for.", "is required")
+		return fail(order.Errorf(order.PreconditionRequired, "precondition_required",
+			"Send If-Match with the ETag of the order that the change was made for."), "is required")
 	case "*":
 		return nil, nil
 	}
@@ -63,8 +59,8 @@ func readIfMatch(header *string) (versions []string, err error) {
 		after = strings.TrimLeft(after, " \t")
 		another, separated := strings.CutPrefix(after, ",")
 		if !strings.HasPrefix(strong, `"`) || !closed || after != "" && !separated {
-			return fail(order.Malformed, "if_match_invalid",
-				"If-Match cannot be read. Send the ETag as it was given, quotation marks included.", "is not a list of ETags")
+			return fail(order.Errorf(order.Malformed, "if_match_invalid",
+				"If-Match cannot be read. Send the ETag as it was given, quotation marks included."), "is not a list of ETags")
 		}
 		if weak {
 			tag = "W/" + tag
@@ -83,19 +79,11 @@ func readChange(body *ChangeRequest) (*order.Change, error) {
 	}
 	var found []order.Violation
 	for i, l := range orNone(body.Lines) {
-		number := func(name string, text *string) *decimal.Decimal {
-			if text == nil {
-				return nil
-			}
-			d, err := order.ParseDecimal(*text)
-			if err != nil {
-				found = append(found, order.Violation{Field: fmt.Sprintf("lines[%d].%s", i, name), Message: err.Error()})
-			}
-			return &d
-		}
 		change.Lines = append(change.Lines, order.ChangeLine{
-			LineID: orNone(l.ERPLineID), SKU: orNone(l.SKU), Quantity: number("quantity", l.Quantity),
-			UnitPrice: number("unit_price", l.UnitPrice), Discount: number("discount", l.Discount), Remove: orNone(l.Remove),
+			LineID: orNone(l.ERPLineID), SKU: orNone(l.SKU), Remove: orNone(l.Remove),
+			Quantity:  decimalIfAt(&found, l.Quantity, "lines[%d].quantity", i),
+			UnitPrice: decimalIfAt(&found, l.UnitPrice, "lines[%d].unit_price", i),
+			Discount:  decimalIfAt(&found, l.Discount, "lines[%d].discount", i),
 		})
 	}
 	return change, invalid(found)

@@ -58,6 +58,8 @@ func examples() map[string]example {
 	}
 	never := placing(order.Placement{}, fmt.Errorf("must not be asked"))
 	rejected := order.Errorf(order.Unprocessable, "erp_rejected", "The ERP refused the order: The customer is blocked.")
+	calledOff := order.Errorf(order.Unprocessable, "intent_cancelled",
+		"This request was called off before it was carried out, and will not be. Use a new key for a new one.")
 	changing := func(method, target string, change func(*order.Intent)) example {
 		return example{method: method, target: target, secret: operatorSecret, arrange: func(b *bench) {
 			answer := func(_ context.Context, _ order.Caller, source, key string) (order.Intent, error) {
@@ -93,24 +95,23 @@ func examples() map[string]example {
 			}
 		}), func(e *example) { e.target += "?dry_run=true" }),
 		"wait too long": preferring("wait=5", post(placing(order.Placement{}, order.Errorf(order.Unavailable, "wait_too_long",
-			"So many orders wait that this one would not be sent in time. Nothing was accepted; try again.").RetryIn(8*time.Second)))),
+			"The order would not have been placed in the time that its caller waits. Nothing was accepted; try again, or ask for it to be queued (Prefer: respond-async).").RetryIn(8*time.Second)))),
 		"queue full": post(placing(order.Placement{}, order.Errorf(order.Unavailable, "queue_full",
-			"As many orders wait as may. Nothing was accepted; try again.").RetryIn(3*time.Second))),
+			"As many orders wait as can be waited for. Nothing was accepted; try again.").RetryIn(3*time.Second))),
 		"rejected":       post(placing(order.Placement{}, rejected)),
 		"rejected again": post(placing(order.Placement{Replayed: true}, rejected)),
-		"cancelled": post(placing(order.Placement{Replayed: true}, order.Errorf(order.Unprocessable, "intent_cancelled",
-			"This order was called off."))),
+		"cancelled":      post(placing(order.Placement{Replayed: true}, calledOff)),
 		"outcome unknown": post(placing(order.Placement{}, order.Errorf(order.Internal, "outcome_unknown",
-			"It is not known whether the order was accepted. Send it again with the same key."))),
+			"The gateway lost its database over this order and cannot tell what became of it. Send it again with the same key."))),
 		"overloaded": with(post(never), func(e *example) {
 			e.adjust = func(cfg *gateway.Config) { cfg.Limits.MaxInFlight = 1 }
 			e.arrange = func(b *bench) { b.t.Cleanup(b.hangs(b.service, portalSecret, 1)) }
 		}),
 		"in flight": post(placing(order.Placement{}, order.Errorf(order.Conflict, "key_in_flight",
-			"An order with this Idempotency-Key is being placed at this moment. Try again in a second for its outcome.").RetryIn(time.Second))),
+			"The first request with this Idempotency-Key is being carried out at this moment. Try again in a second for its outcome.").RetryIn(time.Second))),
 		"reused": with(post(placing(order.Placement{}, &order.Error{Kind: order.Unprocessable, Code: "idempotency_key_reused",
-			Message:    "This Idempotency-Key was used for a different order. Use a new key for a new order, and the same body on every retry.",
-			Violations: []order.Violation{{Field: "Idempotency-Key", Message: "was used for a different order"}}})),
+			Message:    "This Idempotency-Key was used for a different request. Use a new key for a new one, and the same body on every retry.",
+			Violations: []order.Violation{{Field: "Idempotency-Key", Message: "was used for a different request"}}})),
 			func(e *example) { e.body = strings.Replace(validOrder, `"2"`, `"3"`, 1) }),
 		"invalid": with(post(never), func(e *example) {
 			e.body = `{"customer":{"ref":"u-17"},"lines":[{"sku":"E-COM07","quantity":2}],"coupon":"X"}`
@@ -134,7 +135,7 @@ func examples() map[string]example {
 				e.adjust = func(cfg *gateway.Config) { cfg.Limits.RatePerSecond, cfg.Limits.Burst = 50, 1 }
 			}),
 		"unavailable": post(placing(order.Placement{}, order.Errorf(order.Unavailable, "erp_unavailable",
-			"The ERP cannot be reached. Nothing was accepted; try again with the same key.").RetryIn(5*time.Second))),
+			"The ERP cannot be reached. Nothing was accepted or changed; try again, with the same key if there is one.").RetryIn(5*time.Second))),
 		"intent": get("/v1/intents/cart-8841", func(b *bench) {
 			b.service.intent = func(context.Context, order.Caller, string, string) (order.Intent, error) {
 				in := inDoubt("cart-8841")
@@ -147,14 +148,15 @@ func examples() map[string]example {
 			b.service.intents = func(context.Context, order.Caller, order.IntentFilter) ([]order.Intent, error) {
 				in := inDoubt("cart-8841")
 				in.State, in.Attempts, in.UpdatedAt = order.Parked, 12, start.Add(9*time.Minute)
-				in.Failure = order.Errorf(order.Unavailable, "in_doubt", "The ERP gives no clear answer to this order.")
+				in.Failure = order.Errorf(order.Unavailable, "parked",
+					"The ERP works, and has no clear answer to this request. An operator must look at it, and then retry or cancel it.")
 				return []order.Intent{in}, nil
 			}
 		}},
 		"retry": changing(http.MethodPost, "/v1/intents/cart-8841/retry?source=portal", func(in *order.Intent) { in.Attempts = 12 }),
 		"called off": changing(http.MethodDelete, "/v1/intents/cart-8841?source=portal", func(in *order.Intent) {
 			in.State, in.Attempts, in.UnknownAt = order.CalledOff, 0, time.Time{}
-			in.Failure = order.Errorf(order.Unprocessable, "intent_cancelled", "This order was called off.")
+			in.Failure = calledOff
 		}),
 		"to be called off": changing(http.MethodDelete, "/v1/intents/cart-8841?source=portal", func(in *order.Intent) {
 			in.CancelRequestedAt = start.Add(time.Minute)
@@ -240,13 +242,13 @@ func (e example) run(t *testing.T) string {
 		fmt.Fprintf(&text, "-X %s ", e.method)
 	}
 	fmt.Fprintf(&text, "\"$GATEWAY%s\" \\\n    -H \"Authorization: Bearer $KEY\"", e.target)
+	if e.key != "" {
+		fmt.Fprintf(&text, " \\\n    -H 'Idempotency-Key: %s'", e.key)
+	}
+	if e.prefer != "" {
+		fmt.Fprintf(&text, " \\\n    -H 'Prefer: %s'", e.prefer)
+	}
 	if e.body != "" {
-		if e.key != "" {
-			fmt.Fprintf(&text, " \\\n    -H 'Idempotency-Key: %s'", e.key)
-		}
-		if e.prefer != "" {
-			fmt.Fprintf(&text, " \\\n    -H 'Prefer: %s'", e.prefer)
-		}
 		data := e.body
 		if e.comment != "" {
 			data = e.comment
@@ -254,7 +256,7 @@ func (e example) run(t *testing.T) string {
 		fmt.Fprintf(&text, " \\\n    -H 'Content-Type: application/json' \\\n    --data-binary '%s'", data)
 	}
 	fmt.Fprintf(&text, "\nHTTP/1.1 %d %s\n", a.StatusCode, http.StatusText(a.StatusCode))
-	for _, name := range []string{"Content-Type", "Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "Www-Authenticate", "X-Request-Id"} {
+	for _, name := range []string{"Content-Type", "Etag", "Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "Www-Authenticate", "X-Request-Id"} {
 		if value := a.Header.Get(name); value != "" {
 			fmt.Fprintf(&text, "%s: %s\n", name, value)
 		}

@@ -38,11 +38,11 @@ func (f *faults) explain(err error) {
 		}
 	case *openapi3filter.RequestError:
 		if e.Parameter == nil {
-			f.explainValue(e.Err, "")
+			f.explainValue(e.Err, nil)
 			return
 		}
 		outer := f.others
-		f.explainValue(e.Err, e.Parameter.Name)
+		f.explainValue(e.Err, e.Parameter)
 		if e.Parameter.In == openapi3.ParameterInPath {
 			f.inPath, f.others = append(f.inPath, f.others[len(outer):]...), outer
 		}
@@ -59,8 +59,12 @@ func (f *faults) add(field, message string) {
 	f.others = append(f.others, order.Violation{Field: field, Message: message})
 }
 
-// explainValue explains what a value, the parameter of that name or else the body, has against its schema.
-func (f *faults) explainValue(err error, parameter string) {
+// explainValue explains what a value, the parameter or, without one, the body, has against its schema.
+func (f *faults) explainValue(err error, parameter *openapi3.Parameter) {
+	field := ""
+	if parameter != nil {
+		field = parameter.Name
+	}
 	switch e := err.(type) {
 	case openapi3.MultiError:
 		for _, one := range e {
@@ -72,17 +76,29 @@ func (f *faults) explainValue(err error, parameter string) {
 			f.addUnknownMembers(e)
 			return
 		}
-		f.add(fieldOf(e, parameter), message(e))
+		f.add(fieldOf(e, field), message(e))
 		return
 	case *openapi3filter.ParseError:
-		f.add(parameter, "must be a whole number")
+		f.add(orBody(field), unreadable(parameter))
 		return
 	}
 	if errors.Is(err, openapi3filter.ErrInvalidEmptyValue) {
-		f.add(parameter, "must not be empty")
+		f.add(field, "must not be empty")
 		return
 	}
-	f.add(orBody(parameter), "does not match the contract")
+	f.add(orBody(field), "does not match the contract")
+}
+
+// unreadable says what a parameter must be that cannot be read as that.
+func unreadable(parameter *openapi3.Parameter) string {
+	if parameter == nil || parameter.Schema == nil {
+		return "does not match the contract"
+	}
+	schema := parameter.Schema.Value
+	if schema.Type.Is("array") {
+		schema = schema.Items.Value
+	}
+	return mustBe(schema)
 }
 
 func orBody(field string) string {
@@ -153,7 +169,7 @@ func message(e *openapi3.SchemaError) string {
 		}
 		return "must be one of " + strings.Join(allowed, ", ")
 	case "minLength":
-		return "must not be empty"
+		return tooShort(e.Schema, text)
 	case "maxLength":
 		return fmt.Sprintf("has %d characters, may have at most %d", utf8.RuneCountInString(text), *e.Schema.MaxLength)
 	case "minimum", "maximum":
@@ -173,16 +189,35 @@ func wrongType(e *openapi3.SchemaError) string {
 		return fmt.Sprintf("must be a string: write %q, with the quotation marks", strconv.FormatFloat(number, 'f', -1, 64))
 	case e.Schema.Format == "decimal":
 		return `must be a string holding a decimal number, such as "2"`
-	case e.Schema.Type.Is("string"):
+	default:
+		return mustBe(e.Schema)
+	}
+}
+
+// mustBe names the type that a value must have.
+func mustBe(schema *openapi3.Schema) string {
+	switch {
+	case schema.Type.Is("string"):
 		return "must be a string"
-	case e.Schema.Type.Is("integer"):
+	case schema.Type.Is("integer"):
 		return "must be a whole number"
-	case e.Schema.Type.Is("boolean"):
+	case schema.Type.Is("boolean"):
 		return "must be true or false"
-	case e.Schema.Type.Is("array"):
+	case schema.Type.Is("array"):
 		return "must be a list"
 	default:
 		return "must be an object"
+	}
+}
+
+func tooShort(schema *openapi3.Schema, text string) string {
+	switch {
+	case schema.MinLength == 1:
+		return "must not be empty"
+	case schema.MaxLength != nil && *schema.MaxLength == schema.MinLength:
+		return fmt.Sprintf("has %d characters, must have %d", utf8.RuneCountInString(text), schema.MinLength)
+	default:
+		return fmt.Sprintf("has %d characters, must have at least %d", utf8.RuneCountInString(text), schema.MinLength)
 	}
 }
 

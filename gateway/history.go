@@ -63,7 +63,7 @@ func (a *api) GetOrderStatus(ctx context.Context, request GetOrderStatusRequestO
 // GetHistoryCounts answers GET /v1/history/counts.
 func (a *api) GetHistoryCounts(ctx context.Context, _ GetHistoryCountsRequestObject) (GetHistoryCountsResponseObject, error) {
 	ctx, call := enter(ctx)
-	counts, err := call.service.HistoryCounts(ctx, call.caller)
+	counts, err := call.service.HistoryCounts(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func TestGetHistoryCounts(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	counts := order.HistoryCounts{}
-	b.service.historyCounts = func(context.Context, order.Caller) (order.HistoryCounts, error) { return counts, nil }
+	b.service.historyCounts = func(context.Context) (order.HistoryCounts, error) { return counts, nil }
 	require.JSONEq(t, `{"codes": [], "blocked_orders": 0}`, string(b.get("/v1/history/counts", portalSecret).body))
 	counts = order.HistoryCounts{Codes: map[string]int64{"payment:paid": 3, "order:draft": 7}, Blocked: 2}
 	require.JSONEq(t, `{"codes": [{"status_code": "order:draft", "orders": 7}, {"status_code": "payment:paid", "orders": 3}], "blocked_orders": 2}`,

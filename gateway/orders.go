@@ -105,14 +105,16 @@ func (a *api) GetOrder(ctx context.Context, request GetOrderRequestObject) (GetO
 	if err != nil {
 		return nil, err
 	}
-	o := renderOrder(found)
-	return GetOrder200JSONResponse{Headers: GetOrder200ResponseHeaders{ETag: etag(found.Version)}, Body: OrderWithSync{
-		ID: o.ID, Number: o.Number, Status: o.Status, Customer: o.Customer, Reference: o.Reference, Source: o.Source,
-		Note: o.Note, Currency: o.Currency, AmountUntaxed: o.AmountUntaxed, AmountTax: o.AmountTax,
-		AmountTotal: o.AmountTotal, Lines: o.Lines, OrderedAt: o.OrderedAt, CreatedAt: o.CreatedAt,
-		UpdatedAt: o.UpdatedAt, DeletedAt: o.DeletedAt, Deliveries: o.Deliveries, Invoices: o.Invoices, Edits: o.Edits,
-		Fulfilment: o.Fulfilment, Payment: o.Payment, Sync: renderOrderSync(status),
-	}}, nil
+	return GetOrder200JSONResponse{
+		Headers: GetOrder200ResponseHeaders{ETag: etag(found.Version)},
+		Body:    OrderWithSync{Order: renderOrder(found), Sync: renderOrderSync(status)},
+	}, nil
+}
+
+// orderWithSync is the contract's OrderWithSync. The generator would copy the members of Order.
+type orderWithSync struct {
+	Order
+	Sync OrderSync `json:"sync"`
 }
 
 func orderURL(id int64) string { return fmt.Sprintf("/v1/orders/%d", id) }
@@ -132,24 +134,12 @@ func readOrderRequest(body *OrderRequest) (order.Request, error) {
 	request.ShippingAddress = readAddress(body.ShippingAddress)
 
 	var found []order.Violation
-	number := func(field string, line int, text string) decimal.Decimal {
-		d, err := order.ParseDecimal(text)
-		if err != nil {
-			found = append(found, order.Violation{Field: fmt.Sprintf("lines[%d].%s", line, field), Message: err.Error()})
-		}
-		return d
-	}
 	for i, l := range body.Lines {
-		line := order.RequestLine{SKU: l.SKU, Quantity: number("quantity", i, l.Quantity)}
-		if l.UnitPrice != nil {
-			price := number("unit_price", i, *l.UnitPrice)
-			line.UnitPrice = &price
+		request.Lines[i] = order.RequestLine{
+			SKU: l.SKU, Quantity: decimalAt(&found, l.Quantity, "lines[%d].quantity", i),
+			UnitPrice: decimalIfAt(&found, l.UnitPrice, "lines[%d].unit_price", i),
+			Discount:  decimalIfAt(&found, l.Discount, "lines[%d].discount", i),
 		}
-		if l.Discount != nil {
-			discount := number("discount", i, *l.Discount)
-			line.Discount = &discount
-		}
-		request.Lines[i] = line
 	}
 	return request, invalid(found)
 }

@@ -46,7 +46,7 @@ type Service interface {
 	// as it was written; Replayed if an earlier request did. NotFound as for Order.
 	WriteHistory(ctx context.Context, caller order.Caller, key string, e order.HistoryEntry) (written order.HistoryEntry, replayed bool, err error)
 	// HistoryCounts counts the tenant's orders by the latest code of each module.
-	HistoryCounts(ctx context.Context, caller order.Caller) (order.HistoryCounts, error)
+	HistoryCounts(ctx context.Context) (order.HistoryCounts, error)
 	// Act does something with an order in the ERP, once for each key of the caller's source. Placement is as for Place.
 	Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error)
 
@@ -56,9 +56,9 @@ type Service interface {
 	InvoicePDF(ctx context.Context, caller order.Caller, orderID, invoiceID int64) (order.File, error)
 	// Warehouses, Stock, Allocations and Procurement ask the ERP. Unsupported where it lacks what that takes, Forbidden where the gateway's
 	// user may not read it.
-	Warehouses(ctx context.Context, caller order.Caller) ([]order.Warehouse, error)
+	Warehouses(ctx context.Context) ([]order.Warehouse, error)
 	// Stock returns how much there is of products in each warehouse, or in the one with a code or id.
-	Stock(ctx context.Context, caller order.Caller, skus []string, warehouse string) ([]order.StockLevel, error)
+	Stock(ctx context.Context, skus []string, warehouse string) ([]order.StockLevel, error)
 	// Allocations returns what is reserved for an order. NotFound as for Order.
 	Allocations(ctx context.Context, caller order.Caller, id int64) (order.Allocations, error)
 	// Procurement returns what is bought for an order, and enters in its history what that does not say yet. NotFound as for Order.

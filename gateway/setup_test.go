@@ -224,7 +224,7 @@ type fakeService struct {
 	history       func(ctx context.Context, caller order.Caller, id int64, f order.HistoryFilter) ([]order.HistoryEntry, error)
 	historyStatus func(ctx context.Context, caller order.Caller, id int64) (order.HistoryStatus, error)
 	writeHistory  func(ctx context.Context, caller order.Caller, key string, e order.HistoryEntry) (order.HistoryEntry, bool, error)
-	historyCounts func(ctx context.Context, caller order.Caller) (order.HistoryCounts, error)
+	historyCounts func(ctx context.Context) (order.HistoryCounts, error)
 	audits        func(ctx context.Context, caller order.Caller, f order.AuditFilter) ([]order.AuditRun, error)
 	findings      func(ctx context.Context, caller order.Caller, f order.FindingFilter) ([]order.Finding, error)
 	report        func(ctx context.Context, caller order.Caller) (order.SyncReport, error)
@@ -303,8 +303,8 @@ func (s *fakeService) WriteHistory(
 	return s.writeHistory(ctx, caller, key, e)
 }
 
-func (s *fakeService) HistoryCounts(ctx context.Context, caller order.Caller) (order.HistoryCounts, error) {
-	return s.historyCounts(ctx, caller)
+func (s *fakeService) HistoryCounts(ctx context.Context) (order.HistoryCounts, error) {
+	return s.historyCounts(ctx)
 }
 
 func (s *fakeService) Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error) {

@@ -9,7 +9,7 @@ import (
 // ListWarehouses answers GET /v1/warehouses.
 func (a *api) ListWarehouses(ctx context.Context, _ ListWarehousesRequestObject) (ListWarehousesResponseObject, error) {
 	ctx, call := enter(ctx)
-	warehouses, err := call.service.Warehouses(ctx, call.caller)
+	warehouses, err := call.service.Warehouses(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func (a *api) ListWarehouses(ctx context.Context, _ ListWarehousesRequestObject)
 // GetStock answers GET /v1/stock.
 func (a *api) GetStock(ctx context.Context, request GetStockRequestObject) (GetStockResponseObject, error) {
 	ctx, call := enter(ctx)
-	levels, err := call.service.Stock(ctx, call.caller, request.Params.SKU, orNone(request.Params.Warehouse))
+	levels, err := call.service.Stock(ctx, request.Params.SKU, orNone(request.Params.Warehouse))
 	if err != nil {
 		return nil, err
 	}
@@ -127,16 +127,15 @@ func (a *api) GetProcurement(ctx context.Context, request GetProcurementRequestO
 	return list, nil
 }
 
+// orderWithShortages is the contract's OrderWithShortages. The generator would copy the members of Order.
+type orderWithShortages struct {
+	Order
+	Shortages []Shortage `json:"shortages"`
+}
+
 // renderWithShortages renders an order with what its placement or reservation lacked.
 func renderWithShortages(of order.Order) OrderWithShortages {
-	o := renderOrder(of)
-	rendered := OrderWithShortages{
-		ID: o.ID, Number: o.Number, Status: o.Status, Customer: o.Customer, Reference: o.Reference, Source: o.Source,
-		Note: o.Note, Currency: o.Currency, AmountUntaxed: o.AmountUntaxed, AmountTax: o.AmountTax,
-		AmountTotal: o.AmountTotal, Lines: o.Lines, OrderedAt: o.OrderedAt, CreatedAt: o.CreatedAt,
-		UpdatedAt: o.UpdatedAt, DeletedAt: o.DeletedAt, Deliveries: o.Deliveries, Invoices: o.Invoices, Edits: o.Edits,
-		Fulfilment: o.Fulfilment, Payment: o.Payment, Shortages: make([]Shortage, len(of.Shortages)),
-	}
+	rendered := OrderWithShortages{Order: renderOrder(of), Shortages: make([]Shortage, len(of.Shortages))}
 	for i, s := range of.Shortages {
 		rendered.Shortages[i] = Shortage{SKU: orNull(s.SKU), Demanded: order.FormatQuantity(s.Demanded),
 			Available: order.FormatQuantity(s.Available), Short: order.FormatQuantity(s.Missing())}

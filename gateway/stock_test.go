@@ -20,11 +20,11 @@ type fakeStock struct {
 	stockErr    error
 }
 
-func (s *fakeStock) Warehouses(context.Context, order.Caller) ([]order.Warehouse, error) {
+func (s *fakeStock) Warehouses(context.Context) ([]order.Warehouse, error) {
 	return s.warehouses, s.stockErr
 }
 
-func (s *fakeStock) Stock(_ context.Context, _ order.Caller, skus []string, warehouse string) ([]order.StockLevel, error) {
+func (s *fakeStock) Stock(_ context.Context, skus []string, warehouse string) ([]order.StockLevel, error) {
 	return s.stock(skus, warehouse)
 }
 

@@ -210,16 +210,26 @@ func checkKey(values []string) error {
 	return nil
 }
 
-// takeBody reads the body and leaves it on the request for those who come after.
+// takeBody reads the body and leaves it on the request for those who come after. Where none is needed, an empty one is none, whatever the
+// headers say of it.
 func (v *validator) takeBody(c *gin.Context) error {
-	if err := checkMediaType(c.Request.Header); err != nil {
-		return err
+	unreadable := checkMediaType(c.Request.Header)
+	needed := v.route.Operation.RequestBody.Value.Required
+	if needed && unreadable != nil {
+		return unreadable
 	}
 	body, err := v.readBody(c)
 	if err != nil {
 		return err
 	}
 	callOf(c).body.shrink(int64(len(body)))
+	if len(body) == 0 && !needed {
+		c.Request.Body = http.NoBody
+		return nil
+	}
+	if unreadable != nil {
+		return unreadable
+	}
 	if err := checkJSON(body); err != nil {
 		return err
 	}

@@ -130,6 +130,28 @@ func TestBodiesThatBreakTheContract(t *testing.T) {
 	}
 }
 
+// What is said of a value goes by what it must be.
+func TestParametersThatBreakTheContract(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for target, want := range map[string]string{
+		"/v1/orders?blocked=yes":            "must be true or false",
+		"/v1/orders?limit=ten":              "must be a whole number",
+		"/v1/orders?status_code=a:":         "has 2 characters, must have at least 3",
+		"/v1/orders?customer=":              "must not be empty",
+		"/v1/orders/4711/history?limit=1.5": "must be a whole number",
+	} {
+		p := b.get(target, portalSecret).requireProblem(t, http.StatusUnprocessableEntity, "invalid_request")
+		require.Equal(t, want, (*p.Errors)[0].Message, target)
+	}
+	p := b.request(http.MethodPost, "/v1/orders?dry_run=yes", portalSecret, validOrder).with("Idempotency-Key", "k").send().
+		requireProblem(t, http.StatusUnprocessableEntity, "invalid_request", "dry_run")
+	require.Equal(t, "must be true or false", (*p.Errors)[0].Message)
+	p = b.request(http.MethodPost, "/v1/orders/4711/invoices/7/payments", portalSecret, `{"date": "today"}`).with("Idempotency-Key", "k").send().
+		requireProblem(t, http.StatusUnprocessableEntity, "invalid_request", "date")
+	require.Equal(t, "has 5 characters, must have 10", (*p.Errors)[0].Message)
+}
+
 func TestEveryFieldAtFaultIsNamedOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -432,10 +432,10 @@ const lostRaceXML = "<value><struct><member><name>ids</name><value><boolean>0</b
 	"<member><name>messages</name><value><array><data><value><struct><member><name>message</name>" +
 	"<value><string>could not serialize access</string></value></member></struct></value></data></array></value></member></struct></value>"
 
-func TestCancelOrderAsksForNoDialogue(t *testing.T) {
+func TestCancelOrdersAsksForNoDialogue(t *testing.T) {
 	t.Parallel()
 	f := newFakeOdoo(t, value(true))
-	require.NoError(t, newClient(t, f.config()).CancelOrder(t.Context(), 5))
+	require.NoError(t, newClient(t, f.config()).CancelOrders(t.Context(), 5))
 	require.Equal(t, 1, f.count("sale.order.action_cancel"))
 	require.Contains(t, f.lastBody(), "<name>disable_cancel_warning</name><value><boolean>1</boolean></value>")
 }

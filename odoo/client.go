@@ -61,7 +61,8 @@ type Client struct {
 	clock      func() time.Time
 	currencies smallTable[currency]
 	units      smallTable[unit]
-	documents  documentCache
+	documents  modelCache[documentModels]
+	bought     modelCache[purchaseModels]
 	locations  locationCache
 	tags       tagCache
 	country    countryCache

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"ordergate/order"
@@ -19,58 +18,30 @@ type documentModels struct {
 	deliveries bool
 	carriers   bool // of deliveries
 	invoices   bool
+	warehouses bool // orders have one: a stand-in may know deliveries alone
 }
 
-// documentCache remembers the documentModels of a session, for a while: another login may find another Odoo, and its
-// administrators install applications and change rights.
-type documentCache struct {
-	mu     sync.Mutex
-	of     *session
-	models documentModels
-	asked  time.Time
-}
-
-const documentModelsLast = 10 * time.Minute
-
-// withDocuments does work that reads documents. If the gateway's user has lost the right to read some since that was asked,
-// it is done once more without those: nothing else must wait for that right.
+// withDocuments does work that reads documents, as withModels does.
 func (c *Client) withDocuments(ctx context.Context, work func(documentModels) error) error {
-	models, err := c.documentModels(ctx)
-	if err != nil {
-		return err
-	}
-	err = work(models)
-	if !isReason(err, AccessRights) {
-		return err
-	}
-	c.documents.mu.Lock()
-	c.documents.of = nil
-	c.documents.mu.Unlock()
-	now, askErr := c.documentModels(ctx)
-	if askErr != nil || now == models {
-		return err
-	}
-	return work(now)
+	return withModels(ctx, &c.documents, c.documentModels, work)
 }
 
-// documentModels asks which documents orders can have.
+// documentModels are those that orders can have.
 func (c *Client) documentModels(ctx context.Context) (documentModels, error) {
 	s, err := c.sessionFor(ctx, "sale.order.fields_get")
 	if err != nil {
 		return documentModels{}, err
 	}
-	c.documents.mu.Lock()
-	age := c.wire.clock().Sub(c.documents.asked)
-	known, models := c.documents.of == s && age >= 0 && age < documentModelsLast, c.documents.models
-	c.documents.mu.Unlock()
-	if known {
-		return models, nil
-	}
-	ofOrders, err := c.fields(ctx, "sale.order", "picking_ids", "invoice_ids")
+	return c.documents.get(s, c.wire.clock(), func() (documentModels, error) { return c.askDocumentModels(ctx, s) })
+}
+
+func (c *Client) askDocumentModels(ctx context.Context, s *session) (documentModels, error) {
+	ofOrders, err := c.fields(ctx, "sale.order", "picking_ids", "invoice_ids", "warehouse_id")
 	if err != nil {
 		return documentModels{}, err
 	}
-	models = documentModels{stock: ofOrders["picking_ids"], deliveries: ofOrders["picking_ids"], invoices: ofOrders["invoice_ids"]}
+	models := documentModels{stock: ofOrders["picking_ids"], deliveries: ofOrders["picking_ids"], invoices: ofOrders["invoice_ids"],
+		warehouses: ofOrders["warehouse_id"]}
 	if models.deliveries {
 		if models.deliveries, err = c.mayRead(ctx, s.dialect, "stock.picking"); err != nil {
 			return documentModels{}, err
@@ -88,9 +59,6 @@ func (c *Client) documentModels(ctx context.Context) (documentModels, error) {
 			return documentModels{}, err
 		}
 	}
-	c.documents.mu.Lock()
-	defer c.documents.mu.Unlock()
-	c.documents.of, c.documents.models, c.documents.asked = s, models, c.wire.clock()
 	return models, nil
 }
 
@@ -123,34 +91,98 @@ func (c *Client) mayRead(ctx context.Context, d dialect, model string) (bool, er
 	return allowed, nil
 }
 
-// addDocuments fills in the deliveries and invoices of those orders that can have some: what was never confirmed has none,
-// and that is most of what is read right after it was placed.
+// addDocuments asks for the deliveries and invoices of those orders that can have some, and fills them in: what was never confirmed
+// has none, and that is most of what is read right after it was placed.
 func (c *Client) addDocuments(ctx context.Context, reads []orderRead) error {
-	byID := map[int64]*orderRead{}
-	for i := range reads {
-		if reads[i].isDocumented() {
-			byID[reads[i].ID] = &reads[i]
-		}
-	}
+	byID := documented(reads)
 	if len(byID) == 0 {
 		return nil
 	}
 	ids := slices.Sorted(maps.Keys(byID))
 	return c.withDocuments(ctx, func(models documentModels) error {
 		for _, s := range byID {
-			s.Deliveries, s.Invoices, s.DocumentsWriteDate, s.stock = nil, nil, time.Time{}, models.stock
-			s.AllDeliveries, s.AllInvoices = models.deliveries, models.invoices
+			s.Deliveries, s.Invoices, s.DocumentsWriteDate = nil, nil, time.Time{}
+			s.readWith(models)
 		}
 		if models.deliveries {
-			if err := c.addDeliveries(ctx, models, ids, byID); err != nil {
+			list, _, err := c.searchRead(ctx, query{model: "stock.picking", domain: idsIn("sale_id", ids), fields: deliveryFields(models)})
+			if err != nil {
+				return err
+			}
+			if err := c.addDeliveries(ctx, models, list, byID); err != nil {
 				return err
 			}
 		}
-		if models.invoices {
-			return c.addInvoices(ctx, ids, byID)
+		if !models.invoices {
+			return nil
 		}
-		return nil
+		of, err := c.invoicesOf(ctx, ids)
+		if err != nil || len(of) == 0 {
+			return err
+		}
+		wanted := slices.Compact(slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(of))...))))
+		list, _, err := c.searchRead(ctx, query{model: "account.move", domain: idsIn("id", wanted), fields: invoiceFields})
+		if err != nil {
+			return err
+		}
+		return c.addInvoices(ctx, list, of, byID)
 	})
+}
+
+// documented are those of the orders that are read with their documents, by id.
+func documented(reads []orderRead) map[int64]*orderRead {
+	byID := map[int64]*orderRead{}
+	for i := range reads {
+		if reads[i].isDocumented() {
+			byID[reads[i].ID] = &reads[i]
+		}
+	}
+	return byID
+}
+
+// nestDocuments asks for the documents of orders in the specification of a web_read, by rising id and not as Odoo's lists have them.
+func nestDocuments(specification map[string]any, models documentModels) {
+	if models.deliveries {
+		fields := specificationOf(deliveryFields(models))
+		if models.carriers {
+			fields["carrier_id"] = map[string]any{"fields": specificationOf([]string{"display_name"})}
+		}
+		specification["picking_ids"] = map[string]any{"fields": fields, "order": "id"}
+	}
+	if models.invoices {
+		specification["invoice_ids"] = map[string]any{"fields": specificationOf(invoiceFields), "order": "id"}
+	}
+}
+
+// takeDocuments fills in the documents that were read with the orders.
+func (c *Client) takeDocuments(ctx context.Context, models documentModels, found []record, reads []orderRead) error {
+	byID := documented(reads)
+	var deliveries, invoices []record
+	of := map[int64][]int64{}
+	for i := range found {
+		r := &found[i]
+		s := byID[r.id()]
+		if s == nil {
+			continue
+		}
+		s.readWith(models)
+		if models.deliveries {
+			deliveries = append(deliveries, r.nested("picking_ids")...)
+		}
+		if models.invoices {
+			for _, invoice := range r.nested("invoice_ids") {
+				invoices = append(invoices, invoice)
+				of[s.ID] = append(of[s.ID], invoice.id())
+			}
+		}
+	}
+	if err := firstError("sale.order.web_read", found); err != nil {
+		return err
+	}
+	if err := c.addDeliveries(ctx, models, deliveries, byID); err != nil {
+		return err
+	}
+	return c.addInvoices(ctx, invoices, of, byID)
 }
 
 // isDocumented reports whether the order is read with its documents.
@@ -158,16 +190,21 @@ func (r *orderRead) isDocumented() bool {
 	return slices.Contains(documentedStates, any(string(r.State)))
 }
 
-func (c *Client) addDeliveries(ctx context.Context, models documentModels, ids []int64, byID map[int64]*orderRead) error {
+// readWith notes which documents the order is read with.
+func (r *orderRead) readWith(models documentModels) {
+	r.stock, r.AllDeliveries, r.AllInvoices = models.stock, models.deliveries, models.invoices
+}
+
+func deliveryFields(models documentModels) []string {
 	fields := []string{"name", "state", "sale_id", "picking_type_code", "location_id", "location_dest_id", "scheduled_date", "date_done",
 		"backorder_id", "write_date"}
 	if models.carriers {
 		fields = append(fields, "carrier_id", "carrier_tracking_ref")
 	}
-	list, _, err := c.searchRead(ctx, query{model: "stock.picking", domain: idsIn("sale_id", ids), fields: fields})
-	if err != nil {
-		return err
-	}
+	return fields
+}
+
+func (c *Client) addDeliveries(ctx context.Context, models documentModels, list []record, byID map[int64]*orderRead) error {
 	var places []int64
 	for i := range list {
 		places = append(places, list[i].refID("location_id"), list[i].refID("location_dest_id"))
@@ -191,7 +228,7 @@ func (c *Client) addDeliveries(ctx context.Context, models documentModels, ids [
 			s.DocumentsWriteDate = latest(s.DocumentsWriteDate, r.moment("write_date"))
 		}
 	}
-	return firstError("stock.picking.search_read", list)
+	return firstError("stock.picking.read", list)
 }
 
 func deliveryState(state string) order.DocumentState {
@@ -225,26 +262,12 @@ func deliveryKind(code, from, to string) order.DeliveryKind {
 	return order.DeliveryStep
 }
 
-func (c *Client) addInvoices(ctx context.Context, ids []int64, byID map[int64]*orderRead) error {
-	of, err := c.invoicesOf(ctx, ids)
-	if err != nil {
-		return err
-	}
-	wanted := map[int64]bool{}
-	for _, invoices := range of {
-		for _, id := range invoices {
-			wanted[id] = true
-		}
-	}
-	if len(wanted) == 0 {
-		return nil
-	}
-	list, _, err := c.searchRead(ctx, query{model: "account.move", domain: idsIn("id", slices.Sorted(maps.Keys(wanted))),
-		fields: []string{"name", "state", "move_type", "payment_state", "currency_id", "amount_total", "amount_residual",
-			"invoice_date", "invoice_date_due", "write_date"}})
-	if err != nil {
-		return err
-	}
+var invoiceFields = []string{"name", "state", "move_type", "payment_state", "currency_id", "amount_total", "amount_residual",
+	"invoice_date", "invoice_date_due", "write_date"}
+
+// addInvoices fills in invoices that were read; of are the ids of those of each order; one that is not in the list
+// was deleted between the two calls.
+func (c *Client) addInvoices(ctx context.Context, list []record, of map[int64][]int64, byID map[int64]*orderRead) error {
 	invoices := make(map[int64]order.Invoice, len(list))
 	written := make(map[int64]time.Time, len(list))
 	for i := range list {
@@ -277,7 +300,7 @@ func (c *Client) addInvoices(ctx context.Context, ids []int64, byID map[int64]*o
 			}
 		}
 	}
-	return firstError("account.move.search_read", list)
+	return firstError("account.move.read", list)
 }
 
 // invoiceNumber is empty until an invoice has one: a draft is called "/", or, on Odoo 14, by what it may become.

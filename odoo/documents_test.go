@@ -71,7 +71,7 @@ func deliveriesWhere(granted *atomic.Bool) http.HandlerFunc {
 // A warehouse may have very many places: each is asked for once, for a while, and together with the others that are new.
 func TestPlacesOfDeliveriesAreRemembered(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, 19)
+	s := newShop(t, 18) // newer ones nest the deliveries in their orders
 	shelf, ahead := atomic.Int64{}, atomic.Int64{}
 	shelf.Store(11)
 	s.fake.handle(func(f *fakeOdoo) {

@@ -70,11 +70,13 @@ func Begun(err error) error {
 	return &begun
 }
 
-// beforeSending turns the failure of a call that changes nothing, made before one that does, into that of the whole.
-func beforeSending(err error) error {
-	e := typed(copyError(err))
-	if e.Outcome == Unknown {
-		e.Outcome = NotSent
+// NotBegun turns the failure of a call that changes nothing, made before one that does, into that of the whole.
+func NotBegun(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Outcome != Unknown {
+		return err
 	}
-	return e
+	before := *e
+	before.Outcome = NotSent
+	return &before
 }

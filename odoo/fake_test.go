@@ -153,6 +153,13 @@ func (f *fakeOdoo) count(name string) int {
 	return len(slices.DeleteFunc(slices.Clone(f.calls), func(c string) bool { return c != name }))
 }
 
+// all counts every call.
+func (f *fakeOdoo) all() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.calls)
+}
+
 // lastBody is the body of the last request.
 func (f *fakeOdoo) lastBody() string {
 	f.mu.Lock()

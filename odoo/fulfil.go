@@ -3,7 +3,6 @@ package odoo
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"ordergate/order"
 )
@@ -38,58 +37,30 @@ func (c *Client) moves(ctx context.Context, d domain) (moves []order.Move, ok bo
 	if err != nil || !models.deliveries {
 		return nil, false, err
 	}
-	list, _, err := c.searchRead(ctx, query{model: "stock.move", domain: d, fields: []string{
-		"picking_id", "sale_line_id", "product_id", "product_uom", "product_uom_qty", "product_qty", s.dialect.doneQuantity, "state",
-		"has_tracking", "location_id", "origin_returned_move_id",
-	}})
-	if err != nil {
-		return nil, false, err
-	}
-	sold, err := c.soldAs(ctx, s.dialect, list)
+	list, _, err := c.searchRead(ctx, query{model: "stock.move", domain: d, fields: moveFields(s.dialect)})
 	if err != nil {
 		return nil, false, err
 	}
 	moves = make([]order.Move, len(list))
 	for i := range list {
-		moves[i] = moveOf(s.dialect, &list[i], sold)
+		moves[i] = moveOf(s.dialect, &list[i])
 	}
 	return moves, true, firstError("stock.move.search_read", list)
 }
 
-func moveOf(d dialect, r *record, sold map[int64]counted) order.Move {
+func moveFields(d dialect) []string {
+	return []string{"picking_id", "sale_line_id", "product_id", "product_uom", "product_uom_qty", "product_qty", d.doneQuantity, "state",
+		"has_tracking", "location_id", "origin_returned_move_id"}
+}
+
+func moveOf(d dialect, r *record) order.Move {
 	return order.Move{
 		ID: r.id(), DeliveryID: r.refID("picking_id"), LineID: r.refID("sale_line_id"), Quantity: r.number("product_uom_qty"),
 		Done: r.number(d.doneQuantity), State: moveState(r.text("state")), Tracked: r.text("has_tracking") != "none",
-		Alike:   sold[r.refID("sale_line_id")] == counted{r.refID("product_id"), r.refID("product_uom")},
+		UnitID:  r.refID("product_uom"),
 		OwnUnit: r.number("product_uom_qty").Equal(r.number("product_qty")), ProductID: r.refID("product_id"), PlaceID: r.refID("location_id"),
 		ReturnOf: r.refID("origin_returned_move_id"),
 	}
-}
-
-// counted is what a quantity counts.
-type counted struct{ productID, unitID int64 }
-
-// soldAs returns what the quantities of the lines count that moves are of, by line. A move may count something else: the product's
-// own unit, or a part of what is sold.
-func (c *Client) soldAs(ctx context.Context, d dialect, moves []record) (map[int64]counted, error) {
-	var ids []int64
-	for i := range moves {
-		if id := moves[i].refID("sale_line_id"); id != 0 && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	lines, _, err := c.readRaw(ctx, "sale.order.line", ids, []string{"product_id", d.lineUnit})
-	if err != nil {
-		return nil, err
-	}
-	sold := make(map[int64]counted, len(lines))
-	for i := range lines {
-		sold[lines[i].id()] = counted{lines[i].refID("product_id"), lines[i].refID(d.lineUnit)}
-	}
-	return sold, firstError("sale.order.line.read", lines)
 }
 
 func moveState(state string) order.DocumentState {
@@ -97,12 +68,6 @@ func moveState(state string) order.DocumentState {
 		return order.Waiting
 	}
 	return deliveryState(state)
-}
-
-// HasTracking reports whether deliveries have a tracking number: an application of Odoo brings it.
-func (c *Client) HasTracking(ctx context.Context) (bool, error) {
-	models, err := c.documentModels(ctx)
-	return models.carriers, err
 }
 
 // Deliver enters what goes out with a delivery, and then validates it; Odoo makes a back order of the rest. These are two calls:
@@ -115,11 +80,19 @@ func (c *Client) Deliver(ctx context.Context, p order.PlannedDelivery) error {
 	}
 	commands, err := c.moveCommands(ctx, s.dialect, p)
 	if err != nil {
-		return beforeSending(err)
+		return NotBegun(err)
 	}
 	values := map[string]any{s.dialect.moves: commands}
 	if p.Tracking != "" {
 		values["carrier_tracking_ref"] = p.Tracking
+	}
+	if p.CarrierID != 0 {
+		values["carrier_id"] = p.CarrierID
+	}
+	if p.Note != "" {
+		if values["note"], err = c.noteBelow(ctx, s.dialect, p); err != nil {
+			return NotBegun(err)
+		}
 	}
 	if _, err := c.execute(ctx, "stock.picking", "write", []any{[]any{p.DeliveryID}, values}, nil); err != nil {
 		return err

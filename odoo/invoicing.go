@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/shopspring/decimal"
+
 	"ordergate/order"
 )
 
@@ -15,32 +17,45 @@ func (c *Client) Invoiceable(ctx context.Context, orderID int64) (something, kno
 	if err != nil || !models.invoices {
 		return false, false, err
 	}
-	// What came back is to be invoiced less than nothing; of that alone Odoo would draft a credit note. See Credit.
-	lines, err := c.search(ctx, "sale.order.line", domain{condition("order_id", "=", orderID), condition("qty_to_invoice", ">", 0)}, 1)
-	return len(lines) > 0, true, err
+	lines, _, err := c.searchRead(ctx, query{model: "sale.order.line", fields: []string{"qty_to_invoice", "price_unit", "discount"},
+		domain: domain{condition("order_id", "=", orderID), condition("qty_to_invoice", "!=", 0)}})
+	if err != nil {
+		return false, true, err
+	}
+	// What came back is to be invoiced less than nothing; if that is more than the rest, Odoo drafts a credit note. See Credit.
+	sum := decimal.Zero
+	for i := range lines {
+		quantity := lines[i].number("qty_to_invoice")
+		charged := decimal.NewFromInt(100).Sub(lines[i].number("discount"))
+		something, sum = something || quantity.IsPositive(), sum.Add(quantity.Mul(lines[i].number("price_unit")).Mul(charged))
+	}
+	return something && !sum.IsNegative(), true, firstError("sale.order.line.search_read", lines)
 }
 
-// Invoice invoices what is invoiceable of an order and posts the invoices that it did not have before: those that are known are
-// not touched. These are several calls, each of which stands if a later one fails, and the same again goes on from there.
-// Success or failure proves little: read the order afterwards.
-func (c *Client) Invoice(ctx context.Context, orderID int64, known []int64) error {
-	drafts, others, err := c.newInvoices(ctx, orderID, known)
-	if err != nil {
-		return err
-	}
-	if len(drafts)+others == 0 {
+// Invoice posts the drafts of an order's invoices; without any it invoices what is invoiceable of the order first, and posts what it did
+// not have before: those that are known are not touched. These are several calls, each of which stands if a later one fails, and the
+// same again with the drafts that are there then goes on. Success or failure proves little: read the order afterwards.
+func (c *Client) Invoice(ctx context.Context, orderID int64, known, drafts []int64) error {
+	if len(drafts) == 0 {
 		failed := c.createInvoices(ctx, orderID) // Odoo 19 creates them, and then cannot put its answer into XML
-		if drafts, others, err = c.newInvoices(ctx, orderID, known); err != nil {
-			return cmp.Or(failed, err)
+		made, err := c.newInvoices(ctx, orderID, known)
+		if err != nil {
+			return cmp.Or(failed, Begun(err))
 		}
-		if len(drafts)+others == 0 {
+		if len(made) == 0 {
 			return failed
 		}
+		for id, state := range made {
+			if state == order.Open {
+				drafts = append(drafts, id)
+			}
+		}
+		if len(drafts) == 0 {
+			return nil
+		}
+		slices.Sort(drafts)
 	}
-	if len(drafts) == 0 {
-		return nil
-	}
-	_, err = c.execute(ctx, "account.move", "action_post", []any{anySlice(drafts)}, nil)
+	_, err := c.execute(ctx, "account.move", "action_post", []any{anySlice(drafts)}, nil)
 	return Begun(err)
 }
 
@@ -52,49 +67,32 @@ func (c *Client) createInvoices(ctx context.Context, orderID int64) error {
 	return c.runDialogue(ctx, "sale.advance.payment.inv", map[string]any{"advance_payment_method": "delivered"}, "create_invoices", about)
 }
 
-// newInvoices returns the drafts among an order's invoices that are not known, and how many others there are.
-func (c *Client) newInvoices(ctx context.Context, orderID int64, known []int64) (drafts []int64, others int, err error) {
-	of, err := c.invoicesOf(ctx, []int64{orderID})
+// newInvoices returns the states of an order's invoices that are not known, by id. A credit note is somebody else's business.
+func (c *Client) newInvoices(ctx context.Context, orderID int64, known []int64) (map[int64]order.DocumentState, error) {
+	list, _, err := c.searchRead(ctx, query{model: "account.move", fields: []string{"state"}, domain: domain{
+		condition("line_ids.sale_line_ids.order_id", "=", orderID), condition("move_type", "=", "out_invoice"),
+		condition("id", "not in", anySlice(known)), condition("state", "in", []any{"draft", "posted"}),
+	}})
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	fresh := slices.DeleteFunc(of[orderID], func(id int64) bool { return slices.Contains(known, id) })
-	if len(fresh) == 0 {
-		return nil, 0, nil
-	}
-	list, _, err := c.readRaw(ctx, "account.move", fresh, []string{"state", "move_type"})
-	if err != nil {
-		return nil, 0, err
-	}
+	made := make(map[int64]order.DocumentState, len(list))
 	for i := range list {
-		if list[i].text("move_type") != "out_invoice" { // a credit note is somebody else's business
-			continue
-		}
-		switch invoiceState(list[i].text("state")) {
-		case order.Open:
-			drafts = append(drafts, list[i].id())
-		case order.Posted:
-			others++
-		}
+		made[list[i].id()] = invoiceState(list[i].text("state"))
 	}
-	return drafts, others, firstError("account.move.read", list)
+	return made, firstError("account.move.search_read", list)
 }
 
-// Pay registers a payment of an invoice, or one that pays a credit note out, in its currency, under a memo by which it is found
-// again. An empty date is today's.
-func (c *Client) Pay(ctx context.Context, p order.PlannedPayment) error {
-	list, _, err := c.readRaw(ctx, "account.move", []int64{p.InvoiceID}, []string{"currency_id"})
+// Pay registers a payment of an invoice, or one that pays a credit note out, under a memo by which it is found again. currency is
+// that of the amount. An empty date is today's.
+func (c *Client) Pay(ctx context.Context, p order.PlannedPayment, currency string) error {
+	currencyID, err := c.currencyNamed(ctx, currency)
 	if err != nil {
-		return beforeSending(err)
+		return NotBegun(err)
 	}
 	amount, _ := p.Amount.Float64()
-	values := map[string]any{"amount": amount, "communication": p.Memo}
-	for i := range list { // or a journal that has a currency of its own decides what the amount is in
-		values["currency_id"] = list[i].refID("currency_id")
-	}
-	if err := firstError("account.move.read", list); err != nil {
-		return beforeSending(err)
-	}
+	// Without its currency, a journal that has one of its own decides what the amount is in.
+	values := map[string]any{"amount": amount, "currency_id": currencyID, "communication": p.Memo}
 	if p.Date != "" {
 		values["payment_date"] = p.Date
 	}
@@ -116,7 +114,7 @@ func (c *Client) Paid(ctx context.Context, memo string) (bool, error) {
 func (c *Client) runDialogue(ctx context.Context, model string, values map[string]any, button string, kwargs map[string]any) error {
 	a, err := c.execute(ctx, model, "create", []any{values}, kwargs)
 	if err != nil {
-		return beforeSending(err)
+		return NotBegun(err)
 	}
 	id, ok := a.value.(int64)
 	if !ok {

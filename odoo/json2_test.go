@@ -269,8 +269,8 @@ func TestArgumentsByName(t *testing.T) {
 	f := newJSONOdoo(t, jsonAnswer(200, `true`))
 	c := newClient(t, f.jsonConfig())
 	for want, call := range map[string]func(context.Context) error{
-		`{"context":{"disable_cancel_warning":true},"ids":[5]}`: func(ctx context.Context) error { return c.CancelOrder(ctx, 5) },
-		`{"ids":[5]}`: func(ctx context.Context) error { return c.ConfirmOrder(ctx, 5) },
+		`{"context":{"disable_cancel_warning":true},"ids":[5]}`: func(ctx context.Context) error { return c.CancelOrders(ctx, 5) },
+		`{"ids":[5]}`: func(ctx context.Context) error { return c.ConfirmOrders(ctx, 5) },
 		`{"domain":[["id","\u003e",0]]}`: func(ctx context.Context) error {
 			_, err := c.CountOrders(ctx, order.IDRange{})
 			require.Error(t, err, "true is not a number")

@@ -22,25 +22,40 @@ type smallTable[T any] struct {
 
 // find returns the entry of id, and reads the table again if it is not there or the table is too old.
 func (s *smallTable[T]) find(id int64, now time.Time, read func() (map[int64]T, error)) (T, error) {
-	s.mu.Lock()
-	entry, ok := s.byID[id]
-	ok = ok && now.Sub(s.readAt) < lookupAge
-	s.mu.Unlock()
+	entry, ok := s.recall(now)[id]
 	if ok {
 		return entry, nil
 	}
-	byID, err := read()
+	byID, err := s.refresh(now, read)
 	if err != nil {
 		return entry, err
 	}
-	s.mu.Lock()
-	s.byID, s.readAt = byID, now
-	s.mu.Unlock()
 	entry, ok = byID[id]
 	if !ok {
 		return entry, badAnswer(fmt.Errorf("a record refers to %T %d, which Odoo does not list", entry, id))
 	}
 	return entry, nil
+}
+
+// recall returns the table, nil if it is too old.
+func (s *smallTable[T]) recall(now time.Time) map[int64]T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.Sub(s.readAt) < lookupAge {
+		return s.byID
+	}
+	return nil
+}
+
+func (s *smallTable[T]) refresh(now time.Time, read func() (map[int64]T, error)) (map[int64]T, error) {
+	byID, err := read()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byID, s.readAt = byID, now
+	return byID, nil
 }
 
 type currency struct {
@@ -49,18 +64,46 @@ type currency struct {
 }
 
 func (c *Client) currencyOf(ctx context.Context, id int64) (currency, error) {
-	return c.currencies.find(id, c.clock(), func() (map[int64]currency, error) {
-		list, _, err := c.searchRead(ctx, query{model: "res.currency", domain: domain{},
-			fields: []string{"name", "decimal_places"}, context: archivedToo})
-		if err != nil {
-			return nil, err
+	return c.currencies.find(id, c.clock(), func() (map[int64]currency, error) { return c.readCurrencies(ctx) })
+}
+
+// currencyNamed returns the id of a currency; their names are unique in Odoo.
+func (c *Client) currencyNamed(ctx context.Context, name string) (int64, error) {
+	now := c.clock()
+	id, known := idNamed(c.currencies.recall(now), name)
+	if known {
+		return id, nil
+	}
+	byID, err := c.currencies.refresh(now, func() (map[int64]currency, error) { return c.readCurrencies(ctx) })
+	if err != nil {
+		return 0, err
+	}
+	if id, known = idNamed(byID, name); !known {
+		return 0, badAnswer(fmt.Errorf("there is no currency %q", name))
+	}
+	return id, nil
+}
+
+func idNamed(byID map[int64]currency, name string) (id int64, known bool) {
+	for id, c := range byID {
+		if c.name == name {
+			return id, true
 		}
-		byID := make(map[int64]currency, len(list))
-		for i := range list {
-			byID[list[i].id()] = currency{list[i].text("name"), int(list[i].integer("decimal_places"))}
-		}
-		return byID, firstError("res.currency.search_read", list)
-	})
+	}
+	return 0, false
+}
+
+func (c *Client) readCurrencies(ctx context.Context) (map[int64]currency, error) {
+	list, _, err := c.searchRead(ctx, query{model: "res.currency", domain: domain{},
+		fields: []string{"name", "decimal_places"}, context: archivedToo})
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]currency, len(list))
+	for i := range list {
+		byID[list[i].id()] = currency{list[i].text("name"), int(list[i].integer("decimal_places"))}
+	}
+	return byID, firstError("res.currency.search_read", list)
 }
 
 // unit is the name of a unit of measure.

@@ -186,17 +186,17 @@ func (o *NewOrder) table(d dialect) table {
 	return t
 }
 
-// ConfirmOrder runs action_confirm. Its success or failure proves little (Odoo 14 confirms a confirmed order again, 19
-// refuses to): read the order afterwards.
-func (c *Client) ConfirmOrder(ctx context.Context, id int64) error {
-	_, err := c.execute(ctx, "sale.order", "action_confirm", []any{[]any{id}}, nil)
+// ConfirmOrders runs action_confirm on all of the orders or none. Its success or failure proves little (Odoo 14 confirms a
+// confirmed order again, 19 refuses to): read the orders afterwards.
+func (c *Client) ConfirmOrders(ctx context.Context, ids ...int64) error {
+	_, err := c.execute(ctx, "sale.order", "action_confirm", []any{anySlice(ids)}, nil)
 	return err
 }
 
-// CancelOrder runs action_cancel, and tells it to ask nothing: otherwise Odoo, depending on its version, may answer with a
-// dialogue and do nothing. Its success or failure proves little: read the order afterwards.
-func (c *Client) CancelOrder(ctx context.Context, id int64) error {
-	_, err := c.execute(ctx, "sale.order", "action_cancel", []any{[]any{id}},
+// CancelOrders runs action_cancel on all of the orders or none, and tells it to ask nothing: otherwise Odoo, depending on its version, may
+// answer with a dialogue and do nothing. Its success or failure proves little: read the orders afterwards.
+func (c *Client) CancelOrders(ctx context.Context, ids ...int64) error {
+	_, err := c.execute(ctx, "sale.order", "action_cancel", []any{anySlice(ids)},
 		map[string]any{"context": map[string]any{"disable_cancel_warning": true}})
 	return err
 }
@@ -204,6 +204,15 @@ func (c *Client) CancelOrder(ctx context.Context, id int64) error {
 // Orders reads orders with their lines and documents, by rising id; ids that do not exist or are not visible are left out.
 // What changes between the calls that this takes is written after the answer that counts as the time of reading.
 func (c *Client) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
+	return c.orders(ctx, ids, true)
+}
+
+// OrdersJustPlaced is Orders for those that were placed a moment ago: it costs Odoo less where most have no documents, and more where they do.
+func (c *Client) OrdersJustPlaced(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
+	return c.orders(ctx, ids, false)
+}
+
+func (c *Client) orders(ctx context.Context, ids []int64, withDocuments bool) ([]order.Snapshot, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -211,23 +220,34 @@ func (c *Client) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, err
 	if err != nil {
 		return nil, err
 	}
-	read := c.readOrdersThenLines
-	if s.dialect.webRead {
-		read = c.readOrdersAtOnce
+	var reads []orderRead
+	nested := withDocuments && s.dialect.nestedDocuments
+	read := func(models documentModels) error {
+		found, err := c.readOrders(ctx, s.dialect, ids, models)
+		if err != nil {
+			return err
+		}
+		if reads, err = c.orderReads(ctx, s.dialect, found); err != nil {
+			named(err, "sale.order.read")
+			return err
+		}
+		if nested {
+			return c.takeDocuments(ctx, models, found.orders, reads)
+		}
+		return nil
 	}
-	found, err := read(ctx, s.dialect, ids)
-	if err != nil {
-		return nil, err
+	if withDocuments {
+		err = c.withDocuments(ctx, read)
+	} else {
+		err = read(documentModels{})
 	}
-	reads, err := c.orderReads(ctx, s.dialect, found)
+	if err == nil && !nested {
+		err = c.addDocuments(ctx, reads)
+	}
 	if err != nil {
-		named(err, "sale.order.read")
 		return nil, err
 	}
 	slices.SortFunc(reads, func(a, b orderRead) int { return cmp.Compare(a.ID, b.ID) })
-	if err := c.addDocuments(ctx, reads); err != nil {
-		return nil, err
-	}
 	tags, err := c.holdTagsAmong(ctx, reads)
 	if err != nil {
 		return nil, err
@@ -281,19 +301,28 @@ type readOrders struct {
 	answer answer // the one that the orders came with
 }
 
+// readOrders reads orders and lines, and of the models that there are what an order has of them.
+func (c *Client) readOrders(ctx context.Context, d dialect, ids []int64, models documentModels) (readOrders, error) {
+	fields := orderFields
+	if models.warehouses {
+		fields = append(slices.Clone(fields), "warehouse_id")
+	}
+	if d.webRead {
+		return c.readOrdersAtOnce(ctx, d, ids, fields, models)
+	}
+	return c.readOrdersThenLines(ctx, d, ids, fields)
+}
+
 // unreadable reports whether a read failed for one of its records, which is not there any more or not for us to see. A
 // search leaves such records out, but costs more.
 func unreadable(err error) bool { return isReason(err, BusinessRule) || isReason(err, AccessRights) }
 
-// readOrdersAtOnce reads orders and lines under one snapshot of the database.
-func (c *Client) readOrdersAtOnce(ctx context.Context, d dialect, ids []int64) (readOrders, error) {
-	line := map[string]any{}
-	for _, f := range lineFields(d) {
-		line[f] = map[string]any{}
-	}
-	specification := map[string]any{"locked": map[string]any{}, "order_line": map[string]any{"fields": line}}
-	for _, f := range orderFields {
-		specification[f] = map[string]any{}
+// readOrdersAtOnce reads orders, their lines, and, from Odoo 19 on, those of their documents that models has, under one snapshot of the database.
+func (c *Client) readOrdersAtOnce(ctx context.Context, d dialect, ids []int64, fields []string, models documentModels) (readOrders, error) {
+	specification := specificationOf(append([]string{"locked"}, fields...))
+	specification["order_line"] = map[string]any{"fields": specificationOf(lineFields(d))}
+	if d.nestedDocuments {
+		nestDocuments(specification, models)
 	}
 	a, err := c.execute(ctx, "sale.order", "web_read", []any{anySlice(ids), specification}, nil)
 	value := a.value
@@ -318,17 +347,26 @@ func (c *Client) readOrdersAtOnce(ctx context.Context, d dialect, ids []int64) (
 	return read, firstError("sale.order.web_read", orders)
 }
 
+// specificationOf asks a web_read for plain values.
+func specificationOf(fields []string) map[string]any {
+	specification := make(map[string]any, len(fields))
+	for _, f := range fields {
+		specification[f] = map[string]any{}
+	}
+	return specification
+}
+
 // readOrdersThenLines reads orders and, knowing the ids, their lines. With ids and without the names of what is referred
 // to, which Odoo would compute, two reads in turn are faster than two searches side by side. What changes between the two
 // is written after the answer that counts as the time of reading, and so is read again by the next sync.
-func (c *Client) readOrdersThenLines(ctx context.Context, d dialect, ids []int64) (readOrders, error) {
-	orders, a, err := c.readRaw(ctx, "sale.order", ids, append(slices.Clone(orderFields), "order_line"))
+func (c *Client) readOrdersThenLines(ctx context.Context, d dialect, ids []int64, fields []string) (readOrders, error) {
+	orders, a, err := c.readRaw(ctx, "sale.order", ids, append(slices.Clone(fields), "order_line"))
 	if unreadable(err) {
 		ids, err = c.search(ctx, "sale.order", idsIn("id", ids), len(ids))
 		if err != nil {
 			return readOrders{}, err
 		}
-		orders, a, err = c.readRaw(ctx, "sale.order", ids, append(slices.Clone(orderFields), "order_line"))
+		orders, a, err = c.readRaw(ctx, "sale.order", ids, append(slices.Clone(fields), "order_line"))
 	}
 	if err != nil {
 		return readOrders{}, err
@@ -385,6 +423,9 @@ func (c *Client) orderReads(ctx context.Context, d dialect, read readOrders) ([]
 		}}
 		state, locked, currencyID := r.text("state"), d.locked && r.flag("locked"), r.refID("currency_id")
 		s.tags = r.ids("tag_ids")
+		if _, read := r.values["warehouse_id"]; read {
+			s.Warehouse = r.refID("warehouse_id")
+		}
 		if r.err != nil {
 			return nil, r.err
 		}
@@ -432,7 +473,7 @@ func (c *Client) addLines(ctx context.Context, s *orderRead, d dialect, lines []
 		if err != nil {
 			return err
 		}
-		l.UnitOfMeasure = string(unit)
+		l.UnitOfMeasure, l.UnitID = string(unit), unitID
 		s.LinesWriteDate = latest(s.LinesWriteDate, written)
 		if display == "" {
 			s.Lines, s.delivered = append(s.Lines, l), append(s.delivered, method)

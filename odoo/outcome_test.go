@@ -185,7 +185,7 @@ func TestWriteIsNotResent(t *testing.T) {
 	c := newClient(t, f.config())
 	_, err := c.Version(t.Context())
 	require.NoError(t, err)
-	err = c.ConfirmOrder(t.Context(), 1)
+	err = c.ConfirmOrders(t.Context(), 1)
 	requireError(t, err, odoo.Unknown, odoo.ConnectionLost)
 	require.Equal(t, 1, f.count("sale.order.action_confirm"))
 }

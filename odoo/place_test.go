@@ -177,7 +177,7 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 	f := newFakeOdoo(t, faulty(2, string(long)))
 	c := newClient(t, f.config())
-	err := c.ConfirmOrder(t.Context(), 1)
+	err := c.ConfirmOrders(t.Context(), 1)
 	e := requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 	require.Len(t, []rune(e.Message), 300)
 	require.Less(t, len(err.Error()), 3000)

@@ -109,12 +109,12 @@ func (c *Client) Credit(ctx context.Context, p order.PlannedCredit, date, memo s
 	}
 	note, err := find()
 	if err != nil {
-		return beforeSending(err)
+		return NotBegun(err)
 	}
 	if note.id == 0 {
 		invoices, _, err := c.readRaw(ctx, "account.move", []int64{p.InvoiceID}, []string{"journal_id"})
 		if err != nil {
-			return beforeSending(err)
+			return NotBegun(err)
 		}
 		values := map[string]any{"reason": memo}
 		for i := range invoices { // newer versions have no default for it

@@ -19,40 +19,44 @@ func (c *Client) SentMoves(ctx context.Context, orderID int64) (sent []order.Sen
 	if err != nil || !models.deliveries {
 		return nil, false, err
 	}
-	fields := []string{"picking_id", "sale_line_id", "product_id", "product_uom", "product_uom_qty", "product_qty", s.dialect.doneQuantity,
-		"state", "has_tracking", "location_id", "origin_returned_move_id", "to_refund"}
-	list, _, err := c.searchRead(ctx, query{model: "stock.move", fields: fields, domain: domain{
-		condition("sale_line_id.order_id", "=", orderID), condition("location_dest_id.usage", "=", "customer"), condition("state", "=", "done"),
+	// What comes back has the line of what went out.
+	list, _, err := c.searchRead(ctx, query{model: "stock.move", fields: append(moveFields(s.dialect), "location_dest_id", "to_refund"), domain: domain{
+		condition("sale_line_id.order_id", "=", orderID), "|", condition("origin_returned_move_id", "!=", false),
+		"&", condition("location_dest_id.usage", "=", "customer"), condition("state", "=", "done"),
 	}})
 	if err != nil {
 		return nil, false, err
 	}
-	sold, err := c.soldAs(ctx, s.dialect, list)
-	if err != nil || len(list) == 0 {
-		return nil, true, err
-	}
-	var ids []int64
-	position := map[int64]int{}
+	places := make([]int64, len(list))
 	for i := range list {
-		sent = append(sent, order.SentMove{Move: moveOf(s.dialect, &list[i], sold)})
-		ids, position[sent[i].ID] = append(ids, sent[i].ID), i
+		places[i] = list[i].refID("location_dest_id")
 	}
-	if err := firstError("stock.move.search_read", list); err != nil {
-		return nil, false, err
-	}
-	back, _, err := c.searchRead(ctx, query{model: "stock.move", domain: idsIn("origin_returned_move_id", ids),
-		fields: fields})
+	usage, err := c.locationUsages(ctx, places)
 	if err != nil {
 		return nil, false, err
 	}
-	for i := range back {
-		r := &back[i]
-		at, known := position[r.refID("origin_returned_move_id")]
-		if !known {
+	position := map[int64]int{} // in sent
+	at := map[int64]*record{}
+	for i := range list {
+		r := &list[i]
+		if usage[places[i]] != "customer" || r.text("state") != "done" { // what came back may have gone out again
 			continue
 		}
-		m, as := &sent[at], ratio(&list[at], r)
-		asked, done := r.number("product_uom_qty").Mul(as).Round(quantityDigits), r.number(s.dialect.doneQuantity).Mul(as).Round(quantityDigits)
+		m := order.SentMove{Move: moveOf(s.dialect, r), OwnPerUnit: decimal.NewFromInt(1)}
+		if asked := r.number("product_uom_qty"); !asked.IsZero() {
+			m.OwnPerUnit = r.number("product_qty").Div(asked)
+		}
+		position[m.ID], at[m.ID] = len(sent), r
+		sent = append(sent, m)
+	}
+	for i := range list {
+		r := &list[i]
+		of := r.refID("origin_returned_move_id")
+		if at[of] == nil {
+			continue
+		}
+		m, as := &sent[position[of]], ratio(at[of], r)
+		asked, done := r.number("product_uom_qty").Mul(as).Round(order.QuantityDigits), r.number(s.dialect.doneQuantity).Mul(as).Round(order.QuantityDigits)
 		m.Asked = m.Asked.Add(asked)
 		switch r.text("state") {
 		case "cancel":
@@ -65,11 +69,8 @@ func (c *Client) SentMoves(ctx context.Context, orderID int64) (sent []order.Sen
 			m.Returned = m.Returned.Add(asked)
 		}
 	}
-	return sent, true, firstError("stock.move.search_read", back)
+	return sent, true, firstError("stock.move.search_read", list)
 }
-
-// quantityDigits are more than Odoo keeps of a quantity: what one unit is in another need not come out even.
-const quantityDigits = 6
 
 // ratio is how many units of one move a unit of another is, both of the same product.
 func ratio(of, other *record) decimal.Decimal {
@@ -87,38 +88,20 @@ func (c *Client) Return(ctx context.Context, p order.PlannedReturn) error {
 	if err != nil {
 		return err
 	}
-	ids := make([]int64, len(p.Moves))
+	lines := make([]any, len(p.Moves))
 	for i, m := range p.Moves {
-		ids[i] = m.MoveID
-	}
-	list, _, err := c.readRaw(ctx, "stock.move", ids, []string{"product_id", "product_uom_qty", "product_qty"})
-	if err != nil {
-		return beforeSending(err)
-	}
-	var lines []any
-	for i := range list {
-		r := &list[i]
-		for _, m := range p.Moves {
-			if m.MoveID != r.id() {
-				continue
-			}
-			quantity := m.Quantity
-			if s.dialect.returnsOwnUnit && !r.number("product_uom_qty").IsZero() {
-				quantity = quantity.Mul(r.number("product_qty")).Div(r.number("product_uom_qty")).Round(quantityDigits)
-			}
-			back, _ := quantity.Float64()
-			lines = append(lines, []any{0, 0, map[string]any{
-				"product_id": r.refID("product_id"), "move_id": m.MoveID, "quantity": back, "to_refund": true}})
+		quantity := m.Quantity
+		if s.dialect.returnsOwnUnit {
+			quantity = m.OwnQuantity
 		}
-	}
-	if err := firstError("stock.move.read", list); err != nil {
-		return beforeSending(err)
+		back, _ := quantity.Float64()
+		lines[i] = []any{0, 0, map[string]any{"product_id": m.ProductID, "move_id": m.MoveID, "quantity": back, "to_refund": true}}
 	}
 	values := map[string]any{"picking_id": p.DeliveryID, "product_return_moves": lines}
 	if s.dialect.returnPlace {
 		place, err := c.returnPlace(ctx, p.DeliveryID)
 		if err != nil {
-			return beforeSending(err)
+			return NotBegun(err)
 		}
 		values["location_id"] = place
 	}

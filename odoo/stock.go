@@ -13,7 +13,7 @@ import (
 // HasStock reports whether Odoo has warehouses that the gateway's user may look into.
 func (c *Client) HasStock(ctx context.Context) (bool, error) {
 	models, err := c.documentModels(ctx)
-	return models.deliveries, err
+	return models.deliveries && models.warehouses, err
 }
 
 // Warehouses returns the warehouses that the user sees, by rising id. It takes HasStock.

@@ -71,8 +71,8 @@ func (c *Client) HoldTags(ctx context.Context) (hold, approved int64, err error)
 	return tags.hold, tags.approved, nil
 }
 
-// SetTags adds tags to an order, and takes others from it. Its success or failure proves little: read the order afterwards.
-func (c *Client) SetTags(ctx context.Context, orderID int64, add, remove []int64) error {
+// SetTags adds tags to orders, and takes others from them: from all or none. Its success or failure proves little: read the orders afterwards.
+func (c *Client) SetTags(ctx context.Context, orderIDs, add, remove []int64) error {
 	const unlink, link = 3, 4
 	var commands []any
 	for _, id := range remove {
@@ -81,7 +81,7 @@ func (c *Client) SetTags(ctx context.Context, orderID int64, add, remove []int64
 	for _, id := range add {
 		commands = append(commands, []any{link, id, 0})
 	}
-	_, err := c.execute(ctx, "sale.order", "write", []any{[]any{orderID}, map[string]any{"tag_ids": commands}}, nil)
+	_, err := c.execute(ctx, "sale.order", "write", []any{anySlice(orderIDs), map[string]any{"tag_ids": commands}}, nil)
 	if err != nil { // somebody may have deleted a tag
 		c.tags.mu.Lock()
 		c.tags.of = nil

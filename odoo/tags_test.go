@@ -150,7 +150,7 @@ func TestTagsAreRemembered(t *testing.T) {
 	set := func() error {
 		hold, _, err := c.HoldTags(t.Context())
 		require.NoError(t, err)
-		return c.SetTags(t.Context(), 5, []int64{hold}, nil)
+		return c.SetTags(t.Context(), []int64{5}, []int64{hold}, nil)
 	}
 	require.NoError(t, set())
 	asked := s.fake.count("crm.tag.load")

@@ -121,7 +121,7 @@ func (r *record) moment(field string) time.Time {
 	return t
 }
 
-// refID reads the id of a many2one, in any of its shapes: an id, [id, name], or false.
+// refID reads the id of a many2one, in any of its shapes: an id, [id, name], a nested record, or false.
 func (r *record) refID(field string) int64 {
 	switch v := r.values[field].(type) {
 	case int64:
@@ -132,6 +132,10 @@ func (r *record) refID(field string) int64 {
 				return id
 			}
 		}
+	case map[string]any:
+		if id, ok := v["id"].(int64); ok {
+			return id
+		}
 	case bool:
 		if !v {
 			return 0
@@ -141,12 +145,16 @@ func (r *record) refID(field string) int64 {
 	return 0
 }
 
-// refName reads the name of a many2one of the shape [id, name]; empty if the field is.
+// refName reads the name of a many2one of the shape [id, name], or of a nested record; empty if the field is.
 func (r *record) refName(field string) string {
 	switch v := r.values[field].(type) {
 	case []any:
 		if len(v) == 2 {
 			name, _ := v[1].(string)
+			return name
+		}
+	case map[string]any:
+		if name, ok := v["display_name"].(string); ok {
 			return name
 		}
 	case bool:

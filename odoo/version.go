@@ -22,6 +22,7 @@ type dialect struct {
 	quantityPrecision string // the name of the precision of quantities
 	noteIsHTML        bool   // else plain text
 	webRead           bool   // web_read: an order and its lines in one call, under the same snapshot
+	nestedDocuments   bool   // and its documents as well, as it was seen to do
 	locked            bool   // an order that is done is a locked "sale"; before, its state was "done"
 	hasAccess         bool   // has_access; before, check_access_rights
 	formattedGroups   bool   // formatted_read_group; before, read_group, which is deprecated now
@@ -46,6 +47,7 @@ func dialectOf(v Version) dialect {
 		quantityPrecision: "Product Unit of Measure",
 		noteIsHTML:        v.Major >= 15,
 		webRead:           v.Major >= 17,
+		nestedDocuments:   v.Major >= 19,
 		locked:            v.Major >= 17,
 		hasAccess:         v.Major >= 18,
 		formattedGroups:   v.Major >= 19,

@@ -2,9 +2,6 @@ package order
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +44,8 @@ type Action struct {
 
 	Lines    []ActionLine `json:"lines,omitempty"`    // of a fulfilment, a return or a refund; none: all that is left
 	Tracking string       `json:"tracking,omitempty"` // of a fulfilment: the parcel's number
+	Carrier  string       `json:"carrier,omitempty"`  // of a fulfilment: the name of a delivery method
+	Note     string       `json:"note,omitempty"`     // of a fulfilment, for people
 
 	InvoiceID int64            `json:"invoice_id,omitempty"` // that a payment is for
 	Amount    *decimal.Decimal `json:"amount,omitempty"`     // of a payment, in the invoice's currency
@@ -83,8 +82,9 @@ type ActionPlan struct {
 	Returns       []PlannedReturn   `json:"returns,omitempty"`
 	Refund        *PlannedRefund    `json:"refund,omitempty"`
 	Change        *PlannedChange    `json:"change,omitempty"`
-	WarehouseID   int64             `json:"warehouse_id,omitempty"` // that the order is assigned to
-	Transfers     []int64           `json:"transfers,omitempty"`    // that goods are reserved for, or released from
+	WarehouseID   int64             `json:"warehouse_id,omitempty"`  // that the order is assigned to
+	WarehouseWas  int64             `json:"warehouse_was,omitempty"` // that it had before
+	Transfers     []int64           `json:"transfers,omitempty"`     // that goods are reserved for, or released from
 }
 
 // PlannedPayment is a payment of one invoice.
@@ -100,6 +100,8 @@ type PlannedDelivery struct {
 	DeliveryID int64         `json:"delivery_id"`
 	Moves      []PlannedMove `json:"moves"`
 	Tracking   string        `json:"tracking,omitempty"`
+	CarrierID  int64         `json:"carrier_id,omitempty"` // 0: the delivery keeps the one that it has
+	Note       string        `json:"note,omitempty"`       // that the delivery's own is to end with
 }
 
 // PlannedMove is how much of a move goes out.
@@ -118,15 +120,21 @@ type Move struct {
 	Done       decimal.Decimal // what goes out now, or went out once it is Delivered
 	State      DocumentState
 	Tracked    bool // by lots or serial numbers
-	Alike      bool // it counts what its line counts: the same product, in the same unit
 	OwnUnit    bool // it counts in the unit that its product is kept in, as lots do
 	ProductID  int64
+	UnitID     int64 // that its quantities are in
 	PlaceID    int64 // where its goods are taken from, or anywhere below
 	ReturnOf   int64 // the move whose goods come back with it; 0: none
 }
 
+// CountsAs reports whether the move counts what a line counts: the same product, in the same unit. It may be of a part of what is sold.
+func (m Move) CountsAs(l Line) bool { return m.ProductID == l.ERPProductID && m.UnitID == l.UnitID }
+
 // maxTracking is what carriers' numbers never reach.
 const maxTracking = 100
+
+// maxCarrier is longer than any name of a delivery method that people can read.
+const maxCarrier = 100
 
 // maxLot is what names of lots never reach.
 const maxLot = 100
@@ -142,6 +150,8 @@ func (a *Action) Validate() *Error {
 	var v violations
 	v.text("reason", a.Reason, MaxDetail, manyLines)
 	v.text("tracking_number", a.Tracking, maxTracking, oneLine)
+	v.text("carrier", a.Carrier, maxCarrier, oneLine)
+	v.text("note", a.Note, MaxDetail, manyLines)
 	v.text("reference", a.Reference, maxMemo, oneLine)
 	if a.Change != nil {
 		a.Change.validate(&v)
@@ -218,12 +228,7 @@ func (a *Action) Fingerprint() string {
 		meant.Amount = &amount
 	}
 	slices.SortStableFunc(meant.Lines, func(x, y ActionLine) int { return cmp.Compare(x.LineID, y.LineID) })
-	canonical, err := json.Marshal(meant)
-	if err != nil {
-		panic("order: an action always marshals: " + err.Error())
-	}
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:])
+	return fingerprintOf(meant)
 }
 
 // transition says from which statuses an action leads on, and in which ones there is nothing left for it to do.

@@ -80,12 +80,15 @@ func TestFingerprintOfAnAction(t *testing.T) {
 		{Kind: Return, OrderID: 1, Lines: one.Lines}, {Kind: Receive, OrderID: 1, ReturnID: 7}, {Kind: Receive, OrderID: 1, ReturnID: 8},
 		{Kind: Fulfil, OrderID: 1, Lines: []ActionLine{lots(line(1, "2"), "A", "2"), line(2, "1.50")}},
 		{Kind: Fulfil, OrderID: 1, Lines: []ActionLine{lots(line(1, "2"), "B", "2"), line(2, "1.50")}},
+		{Kind: Fulfil, OrderID: 1, Lines: one.Lines, Carrier: "1"}, {Kind: Fulfil, OrderID: 1, Lines: one.Lines, Note: "1"},
 		{Kind: Fulfil, OrderID: 1, Lines: one.Lines, Tracking: "1"}, {Kind: Fulfil, OrderID: 1, Lines: []ActionLine{line(1, "2"), line(2, "1.51")}},
 	} {
 		require.False(t, seen[other.Fingerprint()], "%+v", other)
 		seen[other.Fingerprint()] = true
 	}
 	require.NotEqual(t, (&Request{}).Fingerprint(), (&Action{}).Fingerprint())
+	require.Equal(t, "7a9d261ac06b28d7a25073058667de1defe00af481d4dab58992e20562a21f87", (&Action{Kind: Fulfil, OrderID: 1, Lines: one.Lines, Tracking: "1"}).Fingerprint(),
+		"keys outlive a new version, which must know the action again")
 }
 
 // lots adds lots, each a name and a quantity, to a line.
@@ -115,4 +118,25 @@ func TestLotsOfALine(t *testing.T) {
 		require.Equal(t, "invalid_request", err.Code)
 		require.Equal(t, field, err.Violations[0].Field)
 	}
+}
+
+func TestTextsOfAFulfilment(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ü", 1001)
+	for field, a := range map[string]Action{
+		"":                {Carrier: "DHL Paket – groß", Note: "Two parcels.\nThe second follows.", Tracking: "1Z"},
+		"carrier":         {Carrier: "DHL\nPaket"},
+		"note":            {Note: "bell\x07"},
+		"tracking_number": {Tracking: long[:2*101]},
+	} {
+		a.Kind, a.OrderID = Fulfil, 1
+		err := a.Validate()
+		if field == "" {
+			require.Nil(t, err)
+			continue
+		}
+		require.Equal(t, field, err.Violations[0].Field)
+	}
+	require.Equal(t, "carrier", (&Action{Carrier: long[:2*101]}).Validate().Violations[0].Field)
+	require.Equal(t, "note", (&Action{Note: long}).Validate().Violations[0].Field)
 }

@@ -1,9 +1,6 @@
 package order
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 )
@@ -56,14 +53,10 @@ func (b *Bulk) Validate() *Error {
 // Actions are those that it consists of, in the sequence of its orders. Each tells of which bulk action it is a part, so that a key
 // stands for that and no other.
 func (b *Bulk) Actions() []Action {
-	text, err := json.Marshal(b)
-	if err != nil {
-		panic("order: a bulk action always marshals: " + err.Error())
-	}
-	sum := sha256.Sum256(text)
+	whole := fingerprintOf(b)
 	actions := make([]Action, len(b.OrderIDs))
 	for i, id := range b.OrderIDs {
-		actions[i] = Action{Kind: b.Kind, OrderID: id, Reason: b.Reason, Bulk: hex.EncodeToString(sum[:])}
+		actions[i] = Action{Kind: b.Kind, OrderID: id, Reason: b.Reason, Bulk: whole}
 	}
 	return actions
 }

@@ -1,9 +1,6 @@
 package order
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -230,12 +227,7 @@ func (o Order) Terms() string {
 		terms.Lines = append(terms.Lines, line{l.ERPLineID, l.ERPProductID,
 			shortest(l.Quantity).String(), shortest(l.UnitPrice).String(), shortest(l.Discount).String()})
 	}
-	text, err := json.Marshal(terms)
-	if err != nil {
-		panic("order: terms always marshal: " + err.Error())
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
+	return fingerprintOf(terms)
 }
 
 // Stands reports whether an order, as an ERP reading has it, is as the change would have it.

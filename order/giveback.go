@@ -21,6 +21,16 @@ type SentMove struct {
 	Returned decimal.Decimal // what came back, or is to
 	Asked    decimal.Decimal // what was ever to come back, with returns that were cancelled: it never falls
 	Refunded decimal.Decimal // what came back and is the customer's no longer: not for a repair, for example
+	// OwnPerUnit is how much of the unit that the product is kept in one of the move's unit is.
+	OwnPerUnit decimal.Decimal
+}
+
+// QuantityDigits are more than the ERP keeps of a quantity: what one unit is in another need not come out even.
+const QuantityDigits = 6
+
+// InOwnUnit is a quantity of the move in the unit that its product is kept in.
+func (m SentMove) InOwnUnit(quantity decimal.Decimal) decimal.Decimal {
+	return quantity.Mul(m.OwnPerUnit).Round(QuantityDigits)
 }
 
 // PlannedReturn is what comes back of one delivery.
@@ -35,6 +45,9 @@ type PlannedReturnMove struct {
 	LineID   int64           `json:"line_id"`
 	Quantity decimal.Decimal `json:"quantity"`
 	Asked    decimal.Decimal `json:"asked"` // SentMove.Asked before
+	// ProductID and OwnQuantity, in the unit that the product is kept in, are what the ERP wants to be told.
+	ProductID   int64           `json:"product_id"`
+	OwnQuantity decimal.Decimal `json:"own_quantity"`
 }
 
 // InvoicedLine is what of a line of an order stands on one posted invoice.

@@ -37,7 +37,7 @@ type HistoryEntry struct {
 	Payload    string // a JSON object as CanonicalPayload writes it; empty: none
 	Detail     string // plain text for people; may be empty
 	Closes     int64  // the ID of the blocking entry that this one closes; 0: none
-	WrittenBy  string // the API key's name, or "sync", "resolver" or "adopt"
+	WrittenBy  string // the API key's name, or "sync", "audit", "dedupe", "adopt" or "migration"
 	RecordedAt time.Time
 	Fact       string // what it says of the order, as Known names it: once for each order; empty: it may be said again
 	Key        string // the idempotency key that a caller wrote it with; empty: the gateway wrote it

@@ -17,7 +17,7 @@ const (
 	Performed IntentState = "performed" // the action took effect in the ERP, and the mirror shows it
 	Rejected  IntentState = "rejected"  // the ERP refuses this order for good; none exists
 	Refused   IntentState = "refused"   // not accepted; the ERP was not asked, and no order exists; may be tried again
-	CalledOff IntentState = "cancelled" // called off; no order exists, or it is cancelled in the ERP
+	CalledOff IntentState = "cancelled" // called off; no order was placed, or it is cancelled in the ERP; an action was not done, or not to its end
 	Adopted   IntentState = "adopted"   // another system's key, whose order the ERP had already; what was sent is not known
 )
 
@@ -107,7 +107,6 @@ type Placement struct {
 type IntentFilter struct {
 	Source   string
 	States   []IntentState
-	Customer string    // a QueueName
 	InDoubt  bool      // only those whose outcome an attempt left open
 	From, To time.Time // of CreatedAt: at or after From, before To
 	BeforeID int64     // the page after the one that ended with this id

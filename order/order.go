@@ -20,6 +20,7 @@ type Order struct {
 	Payment          Payment
 	Customer         Party
 	ShipTo, BillTo   int64  `json:"-"` // the partners that are its addresses; the mirror does not have them: 0
+	Warehouse        int64  `json:"-"` // that it is sent from; 0: the ERP does not say, or it comes from the mirror
 	Reference        string // the customer's own reference (client_order_ref)
 	Source           string
 	Note             string // plain text
@@ -60,6 +61,7 @@ type Line struct {
 	SKU           string
 	Name          string
 	UnitOfMeasure string
+	UnitID        int64 `json:"-"` // in the ERP; the mirror does not have it: 0
 	Quantity      decimal.Decimal
 	UnitPrice     decimal.Decimal // before discount and tax rules of the ERP
 	Discount      decimal.Decimal // percent

@@ -1,9 +1,6 @@
 package order
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -249,12 +246,7 @@ func (a *Address) validate(v *violations, prefix string) {
 // is another text, to the ERP too. So does a price or a discount of 0, which is not the same to the ERP as none. It is
 // 64 hexadecimal digits, and kept with intents: a later version must come to the same.
 func (r *Request) Fingerprint() string {
-	canonical, err := json.Marshal(r)
-	if err != nil {
-		panic("order: a request always marshals: " + err.Error())
-	}
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:])
+	return fingerprintOf(r)
 }
 
 // Normalize brings numbers to their shortest spelling, so that equal requests have equal JSON.

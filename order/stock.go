@@ -1,6 +1,7 @@
 package order
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -30,6 +31,25 @@ func FindWarehouse(all []Warehouse, codeOrID string) (found Warehouse, ok bool) 
 		}
 	}
 	return Warehouse{}, false
+}
+
+// Carrier is a delivery method of the ERP.
+type Carrier struct {
+	ID   int64
+	Name string
+}
+
+// FindCarrier returns the delivery method of a name, whose case counts only where several differ in nothing else; false if none has it, or
+// several do.
+func FindCarrier(all []Carrier, name string) (found Carrier, ok bool) {
+	alike := slices.DeleteFunc(slices.Clone(all), func(c Carrier) bool { return !strings.EqualFold(c.Name, name) })
+	if len(alike) > 1 {
+		alike = slices.DeleteFunc(alike, func(c Carrier) bool { return c.Name != name })
+	}
+	if len(alike) != 1 {
+		return Carrier{}, false
+	}
+	return alike[0], true
 }
 
 // StockLevel is how much of a product a warehouse has, in the product's unit of measure, as the ERP counts it.
@@ -153,6 +173,16 @@ func CheckStock(lines []RequestLine, productIDs []int64, free map[int64]FreeStoc
 	return check
 }
 
+// TakeStock takes what the lines ask for off what is free, as CheckStock counts it.
+func TakeStock(lines []RequestLine, productIDs []int64, free map[int64]FreeStock) {
+	for i, id := range productIDs {
+		if stock, ok := free[id]; ok {
+			stock.Free = stock.Free.Sub(lines[i].Quantity)
+			free[id] = stock
+		}
+	}
+}
+
 // mostNamed bounds how many products an entry names.
 const mostNamed = 20
 
@@ -170,13 +200,6 @@ func ShortEntry(orderID int64, short []Shortage) HistoryEntry {
 		e.Payload = payload
 		words = append(words, FormatQuantity(s.Missing())+" of "+s.SKU)
 	}
-	e.Detail = cutDetail("lacking: " + strings.Join(words, ", "))
+	e.Detail = Shorten("lacking: "+strings.Join(words, ", "), MaxDetail)
 	return e
-}
-
-func cutDetail(text string) string {
-	if runes := []rune(text); len(runes) > MaxDetail {
-		return string(runes[:MaxDetail])
-	}
-	return text
 }

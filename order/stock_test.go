@@ -49,3 +49,33 @@ func TestShortEntry(t *testing.T) {
 	require.Greater(t, len(e.Payload), order.MaxPayload/2)
 	require.LessOrEqual(t, len([]rune(e.Detail)), order.MaxDetail)
 }
+
+func TestShorten(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "Größe", order.Shorten("Größe", 5))
+	require.Equal(t, "Grö…", order.Shorten("Größe", 4))
+}
+
+// What an order takes is taken off what is kept, below 0 too.
+func TestTakeStock(t *testing.T) {
+	t.Parallel()
+	free := map[int64]order.FreeStock{1: {Kept: true, Free: number("4")}}
+	order.TakeStock([]order.RequestLine{{Quantity: number("3")}, {Quantity: number("9")}, {Quantity: number("2.5")}}, []int64{1, 2, 1}, free)
+	require.Equal(t, "-1.5", free[1].Free.String())
+	require.Len(t, free, 1)
+}
+
+func TestFindCarrier(t *testing.T) {
+	t.Parallel()
+	all := []order.Carrier{{ID: 1, Name: "Express"}, {ID: 2, Name: "DHL"}, {ID: 3, Name: "dhl"}, {ID: 4, Name: "Post"}, {ID: 5, Name: "Post"},
+		{ID: 6, Name: "ÜBER Nacht"}}
+	for name, want := range map[string]int64{
+		"Express": 1, "EXPRESS": 1, "über nacht": 6, "DHL": 2, "dhl": 3, "Dhl": 0, "Post": 0, "post": 0, "Expres": 0, "Express ": 0, "": 0,
+	} {
+		found, ok := order.FindCarrier(all, name)
+		require.Equal(t, want, found.ID, name)
+		require.Equal(t, want != 0, ok, name)
+	}
+	require.Len(t, all, 6)
+	require.Equal(t, "Express", all[0].Name)
+}

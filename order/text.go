@@ -1,6 +1,9 @@
 package order
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 )
@@ -21,6 +24,24 @@ func (v violations) err() *Error {
 		Message:    fmt.Sprintf("%s: %s.", v[0].Field, v[0].Message),
 		Violations: v,
 	}
+}
+
+// fingerprintOf identifies a value by its JSON: 64 hexadecimal digits.
+func fingerprintOf(value any) string {
+	canonical, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("order: a %T always marshals: %v", value, err))
+	}
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:])
+}
+
+// Shorten cuts a text to so many characters, the last one an ellipsis if any were left out.
+func Shorten(text string, characters int) string {
+	if runes := []rune(text); len(runes) > characters {
+		return string(runes[:characters-1]) + "…"
+	}
+	return text
 }
 
 type lines bool

@@ -17,7 +17,7 @@ const (
 const (
 	HistoryPlaced         = "order:placed"          // the gateway placed the order
 	HistoryAppeared       = "order:appeared"        // the order was first seen in the ERP
-	HistoryConfirmRefused = "order:confirm_refused" // asked to confirm at placing, and the ERP would not
+	HistoryConfirmRefused = "order:confirm_refused" // asked to confirm at placing, and it was not possible
 	HistoryCancelRefused  = "order:cancel_refused"  // called off while in doubt, and the ERP would not cancel it
 	HistoryReason         = "order:reason"          // why somebody did what the entry before says
 	HistoryChanged        = "order:changed"         // a caller changed it through the gateway
@@ -34,6 +34,7 @@ const (
 	HistoryDeliveryDeleted   = "inventory:delivery_deleted" // or a return
 	HistoryShipped           = "inventory:shipped"
 	HistoryTracked           = "inventory:tracked" // the tracking number of what was shipped is another
+	HistoryShipmentNoted     = "inventory:noted"   // what whoever sent goods out through the gateway has to say of them
 	HistoryReturnCreated     = "inventory:return_created"
 	HistoryReturnCancelled   = "inventory:return_cancelled"
 	HistoryReturnReopened    = "inventory:return_reopened"

@@ -92,6 +92,20 @@ func (s *Store) appendTo(tx *gorm.DB, tenantID int64, now time.Time, orderedAt m
 	return a, nil
 }
 
+// appendToOne locks an order's row and begins to append to its history. Error: NotFound, code order_not_found, if the mirror does not have
+// the order.
+func (s *Store) appendToOne(tx *gorm.DB, tenantID, id int64) (*appending, error) {
+	var row orderRow
+	err := s.forUpdate(tx).Select("id", "ordered_at").Where("tenant_id = ? AND erp_order_id = ?", tenantID, id).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, errOrderNotFound()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.appendTo(tx, tenantID, s.now(), map[int64]time.Time{id: row.OrderedAt})
+}
+
 // readHeads reads and locks the heads of histories.
 func (a *appending) readHeads(ids []int64) error {
 	var heads []headRow

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -32,15 +30,7 @@ func (s *Store) KnownFacts(ctx context.Context, tenantID, id int64) (order.Known
 // once, whoever else sees it. Error: NotFound, code order_not_found, if the mirror does not have the order.
 func (s *Store) TellHistory(ctx context.Context, tenantID, id int64, writtenBy string, news func(order.Known) []order.HistoryEntry) error {
 	return s.transaction(ctx, "append", "history_entries", func(tx *gorm.DB) error {
-		var row orderRow
-		err := s.forUpdate(tx).Select("id", "ordered_at").Where("tenant_id = ? AND erp_order_id = ?", tenantID, id).Take(&row).Error
-		if errors.Is(err, gorm.ErrRecordNotFound) {
-			return errOrderNotFound()
-		}
-		if err != nil {
-			return err
-		}
-		history, err := s.appendTo(tx, tenantID, s.now(), map[int64]time.Time{id: row.OrderedAt})
+		history, err := s.appendToOne(tx, tenantID, id)
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -31,15 +30,7 @@ func (s *Store) WriteHistory(
 			return nil
 		}
 		replayed = false
-		var row orderRow
-		err = s.forUpdate(tx).Select("id", "ordered_at").Where("tenant_id = ? AND erp_order_id = ?", tenantID, e.OrderID).Take(&row).Error
-		if errors.Is(err, gorm.ErrRecordNotFound) {
-			return errOrderNotFound()
-		}
-		if err != nil {
-			return err
-		}
-		history, err := s.appendTo(tx, tenantID, s.now(), map[int64]time.Time{e.OrderID: row.OrderedAt})
+		history, err := s.appendToOne(tx, tenantID, e.OrderID)
 		if err != nil {
 			return err
 		}
@@ -76,9 +67,10 @@ func writtenWith(db *gorm.DB, tenantID int64, module, key string) (*order.Histor
 	return &e, nil
 }
 
-// mayTake says why an order's history does not take an entry that a caller wrote.
+// mayTake says why an order's history does not take an entry that a caller wrote. A full one takes what opens its order's way, and nothing
+// that bars it again.
 func (a *appending) mayTake(e order.HistoryEntry, mayClose func(order.HistoryEntry) error) error {
-	if a.heads[e.OrderID].Position >= order.MaxEntries && e.Closes == 0 {
+	if a.heads[e.OrderID].Position >= order.MaxEntries && (e.Closes == 0 || e.Severity == order.Blocking) {
 		return order.Errorf(order.Conflict, "history_full", "The order's history has %d entries and takes no more of modules.", order.MaxEntries)
 	}
 	if e.Closes != 0 {

@@ -15,8 +15,8 @@ import (
 // counted. Claimable are: Refused that lease.Anew names; Queued and Sending whose lease is free, over, or further in the
 // future than leases last; Queued that a token of lease.Held holds. One in Sending whose token was left behind means
 // that a process died while the ERP may have been at work: its UnknownAt becomes lease.ERPNow, if that is later. It returns
-// what the lease holds of them then, by rising id: after ErrUnknown the same call again finds what was claimed. ErrBusy, and
-// none is claimed, if one that was Refused is an action on an order that another one holds.
+// what the lease holds of them then, by rising id: after ErrUnknown the same call again finds what was claimed. One that was Refused
+// begins anew, an action without its plan. ErrBusy, and none is claimed, if such a one is an action on an order that another one holds.
 func (s *Store) ClaimIntents(ctx context.Context, tenantID int64, ids []int64, lease Lease) ([]order.Intent, error) {
 	if err := lease.check(); err != nil {
 		return nil, classify("claim", "intents", err, beforeCommit)

@@ -78,17 +78,11 @@ func (s *Store) intentsIn(
 	db *gorm.DB, tenantID int64, state order.IntentState, f order.IntentFilter, before intentPosition,
 ) *gorm.DB {
 	index := indexIntentState
-	switch {
-	case f.Customer != "":
-		index = indexIntentCustomer
-	case f.Source != "":
+	if f.Source != "" {
 		index = indexIntentSource
 	}
 	q := db.Table("intents"+s.forceIndex(index)).Select("id, created_at").
 		Where("tenant_id = ? AND state = ?", tenantID, string(state))
-	if f.Customer != "" {
-		q = q.Where("customer = ?", f.Customer)
-	}
 	if f.Source != "" {
 		q = q.Where("source = ?", f.Source)
 	}

@@ -8,58 +8,21 @@ import (
 	"ordergate/failpoint"
 	"ordergate/odoo"
 	"ordergate/order"
-	"ordergate/store"
 )
 
 // Act does something with an order that stands, once for each key of the caller's source, in the ERP first. Placement.Order is
 // the order as it then stands, nil while the outcome is not known. One action at a time holds an order: Conflict, code
-// order_busy, while another one does. Errors: Forbidden, NotFound; Conflict if the order's status, or the ERP, does not allow it;
-// Unavailable if nothing was done or will be.
+// order_busy, while another one does. Errors: Malformed (the key), Forbidden, NotFound; Unprocessable for what the action says, or if the
+// key was another request's; PreconditionFailed if the order is not any more what a change was made for; Conflict if the order's status, or
+// the ERP, does not allow it; Unsupported if the ERP lacks what it takes; Unavailable if nothing was done or will be; Internal, code
+// outcome_unknown, if that is not known.
 func (s *Service) Act(ctx context.Context, caller order.Caller, key string, action order.Action) (order.Placement, error) {
-	if err := order.ValidateKey(key); err != nil {
-		return order.Placement{}, err
+	w := s.wishFor(ctx, caller, key, action)
+	if !w.answered {
+		leave, err := s.enterAction()
+		s.actTogether(ctx, []*wish{w}, leave, err)
 	}
-	fingerprint := action.Fingerprint()
-	stored, err := s.mirror.Intent(ctx, s.tenant.ID, caller.Source, key)
-	if err == nil {
-		return s.replayAction(ctx, stored, fingerprint)
-	}
-	if !order.IsKind(err, order.NotFound) {
-		return order.Placement{}, databaseUnavailable(err)
-	}
-	if err := s.admitAction(caller, &action); err != nil {
-		return order.Placement{}, err
-	}
-	if err := action.Validate(); err != nil {
-		return order.Placement{}, err
-	}
-	if _, err := s.visibleOrder(ctx, caller, action.OrderID); err != nil {
-		return order.Placement{}, err
-	}
-	now := s.now()
-	in := order.Intent{
-		TenantID: s.tenant.ID, Source: caller.Source, Key: key, Fingerprint: fingerprint, State: order.Sending,
-		Action: &action, ERPOrderID: action.OrderID, Caller: caller.Name, Attempts: 1, CreatedAt: now, UpdatedAt: now,
-	}
-	leave, err := s.enterAction()
-	if err != nil {
-		return order.Placement{}, err
-	}
-	lease := s.leases.begin()
-	in.LeaseToken, in.LeaseUntil = lease.Token, lease.Until
-	mine, err := s.accept(ctx, &in)
-	if err != nil || !mine {
-		s.leases.end(lease.Token)
-		leave()
-	}
-	if err != nil {
-		return order.Placement{}, err
-	}
-	if !mine {
-		return s.replayAction(ctx, in, fingerprint)
-	}
-	failpoint.Hit(failpoint.IntentWritten)
-	return s.await(ctx, s.setOut(in, lease.Token, leave))
+	return w.placement, w.err
 }
 
 // admitAction holds a caller to its role.
@@ -71,10 +34,13 @@ func (s *Service) admitAction(caller order.Caller, action *order.Action) error {
 	if caller.Role != order.RoleCustomer {
 		return nil
 	}
-	if kind == order.Confirm && s.tenant.Settings.CustomerMayConfirm {
-		return nil
+	if kind != order.Confirm {
+		return order.Errorf(order.Forbidden, "role_forbidden", "This key may not %s orders.", kind)
 	}
-	return order.Errorf(order.Forbidden, string(kind)+"_forbidden", "This key may not %s orders.", kind)
+	if !s.tenant.Settings.CustomerMayConfirm {
+		return order.Errorf(order.Forbidden, "confirm_forbidden", "This key may not confirm orders.")
+	}
+	return nil
 }
 
 // enterAction takes one of the places for actions that are under way at once. Whoever got one calls leave.
@@ -90,57 +56,6 @@ func (s *Service) enterAction() (leave func(), err error) {
 	return func() { s.acting.Release(1) }, nil
 }
 
-// setOut begins an attempt at an action whose intent is held under token, and returns the ticket to wait with. The attempt
-// outlives the request.
-func (s *Service) setOut(in order.Intent, token string, leave func()) *ticket {
-	t := newTicket(in)
-	close(t.claimed)
-	s.work.Go(func() {
-		defer leave()
-		s.carry(token, []*attempt{s.newAttempt(in, t)})
-	})
-	return t
-}
-
-// replayAction answers a request whose key was used before.
-func (s *Service) replayAction(ctx context.Context, in order.Intent, fingerprint string) (order.Placement, error) {
-	if in.Action == nil || in.Fingerprint != fingerprint {
-		return order.Placement{}, keyReused()
-	}
-	if p, err, known := s.standing(in); known {
-		return p, err
-	}
-	leave, err := s.enterAction()
-	switch {
-	case err == nil:
-	case in.State == order.Sending: // the resolver asks when there is something to learn
-		return order.Placement{Intent: in}, nil
-	default:
-		return order.Placement{}, err
-	}
-	lease := s.leases.begin()
-	if in.State == order.Refused {
-		lease.Anew = []int64{in.ID}
-	}
-	var claimed []order.Intent
-	err = s.insist(ctx, func() (err error) {
-		claimed, err = s.mirror.ClaimIntents(ctx, s.tenant.ID, []int64{in.ID}, lease)
-		return err
-	})
-	if len(claimed) == 1 {
-		return s.await(ctx, s.setOut(claimed[0], lease.Token, leave))
-	}
-	s.leases.end(lease.Token)
-	leave()
-	switch {
-	case errors.Is(err, store.ErrBusy):
-		return order.Placement{}, orderBusy()
-	case err != nil: // it may be held for all that, and is carried out then
-		return order.Placement{}, outcomeUnknown(err)
-	}
-	return s.answerFromStore(ctx, in)
-}
-
 func orderBusy() *order.Error {
 	return order.Errorf(order.Conflict, "order_busy",
 		"Something else is being done with this order. Try again in a second; its outcome decides what is possible then.").RetryIn(time.Second)
@@ -153,6 +68,8 @@ type performer struct {
 	plan func(context.Context, *attempt, order.Order) (order.ActionPlan, error)
 	// act asks the ERP for it. Neither its success nor its failure proves anything.
 	act func(context.Context, *attempt, order.Order) error
+	// together, set instead of act where no more than their ids differs, asks for it with several orders in one transaction.
+	together func(ctx context.Context, ids ...int64) error
 	// done reports whether the order, as the ERP now says it stands, shows that it was done; an *order.Error if something
 	// happened that leaves no room for it.
 	done func(context.Context, *attempt, order.Order) (bool, error)
@@ -161,6 +78,8 @@ type performer struct {
 	once bool
 	// again reports, where once is set, whether the order shows that what must not be asked for again was done, and the rest may be.
 	again func(*attempt, order.Order) bool
+	// partly reports whether the order shows that a part of what was planned was done; nil where there are no parts.
+	partly func(*attempt, order.Order) bool
 }
 
 // mayRepeat reports whether an action of which something was sent may be asked for again, by an order as it stands now.
@@ -170,15 +89,15 @@ func (p performer) mayRepeat(a *attempt, o order.Order) bool {
 }
 
 func (s *Service) performer(kind order.ActionKind) performer {
-	tags := func(set func(hold, approved int64) (add, remove []int64)) func(context.Context, order.Order) error {
-		return func(ctx context.Context, o order.Order) (err error) {
+	tags := func(set func(hold, approved int64) (add, remove []int64)) func(context.Context, ...int64) error {
+		return func(ctx context.Context, ids ...int64) (err error) {
 			for range 2 { // a tag that is remembered may have been deleted
 				var hold, approved int64
 				if hold, approved, err = s.erp.HoldTags(ctx); err != nil {
 					return err
 				}
 				add, remove := set(hold, approved)
-				if err = s.erp.SetTags(ctx, o.ID, add, remove); outcome(err) != odoo.Rejected {
+				if err = s.erp.SetTags(ctx, ids, add, remove); outcome(err) != odoo.Rejected {
 					return err
 				}
 			}
@@ -189,17 +108,17 @@ func (s *Service) performer(kind order.ActionKind) performer {
 	release := tags(func(hold, approved int64) (add, remove []int64) { return []int64{approved}, []int64{hold} })
 	byStatus := func(_ context.Context, _ *attempt, o order.Order) (bool, error) { return kind.Done(o.Status), nil }
 	return map[order.ActionKind]performer{
-		order.Hold: {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error { return hold(ctx, o) }},
-		order.Approve: {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error {
-			if err := release(ctx, o); err != nil {
+		order.Hold: {done: byStatus, together: hold},
+		order.Approve: {done: byStatus, together: func(ctx context.Context, ids ...int64) error {
+			if err := release(ctx, ids...); err != nil {
 				return err
 			}
-			return odoo.Begun(s.erp.ConfirmOrder(ctx, o.ID))
+			return odoo.Begun(s.erp.ConfirmOrders(ctx, ids...))
 		}},
-		order.Confirm: {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error { return s.erp.ConfirmOrder(ctx, o.ID) }},
-		order.Cancel:  {done: byStatus, act: func(ctx context.Context, _ *attempt, o order.Order) error { return s.erp.CancelOrder(ctx, o.ID) }},
-		order.Fulfil:  {done: s.fulfilled, act: s.fulfil, plan: s.planFulfilment},
-		order.Bill:    {done: billed, act: s.bill, plan: s.planBill, once: true, again: isDrafted},
+		order.Confirm: {done: byStatus, together: s.erp.ConfirmOrders},
+		order.Cancel:  {done: byStatus, together: s.erp.CancelOrders},
+		order.Fulfil:  {done: s.fulfilled, act: s.fulfil, plan: s.planFulfilment, partly: isPartlySent},
+		order.Bill:    {done: billed, act: s.bill, plan: s.planBill, once: true, again: isDrafted, partly: isDrafted},
 		order.Pay:     {done: s.paid, act: s.pay, plan: s.planPayment, once: true},
 		order.Return:  {done: s.returned, act: s.giveBack, plan: s.planReturn, once: true},
 		order.Receive: {done: received, act: s.fulfil, plan: s.planReceipt},
@@ -211,21 +130,19 @@ func (s *Service) performer(kind order.ActionKind) performer {
 	}[kind]
 }
 
-// perform makes one attempt at an action: it looks at the order, acts if there is something to do, and looks again.
-func (s *Service) perform(ctx context.Context, token string, a *attempt) {
-	kind := a.in.Action.Kind
-	p := s.performer(kind)
-	before := s.lookAtOrder(ctx, a)
-	if before == nil {
-		return
-	}
+// consider holds an attempt to the order as it stands. It goes on where there is something to ask for.
+func (s *Service) consider(ctx context.Context, token string, a *attempt, p performer) {
+	before := a.before
 	a.alone = a.in.UnknownAt.IsZero() || s.doubtIsOver(&a.in)
 	done, err := p.done(ctx, a, before.Order)
 	switch {
 	case err != nil:
 		a.judge(err)
 	case done:
-		a.snapshot, a.entries = before, s.actionEntries(a, before.Order)
+		a.snapshot = before
+		if !a.in.UnknownAt.IsZero() { // or others did it, for reasons of their own
+			a.entries = s.actionEntries(a, before.Order)
+		}
 	case !a.in.CancelRequestedAt.IsZero() && a.alone:
 		a.calledOff = true
 	case !a.in.CancelRequestedAt.IsZero():
@@ -234,14 +151,9 @@ func (s *Service) perform(ctx context.Context, token string, a *attempt) {
 		a.fail(odoo.NotSent, errMayStillAppear)
 	case a.in.Plan.Action == nil:
 		s.begin(ctx, token, a, p, before.Order)
+	default:
+		s.requireGoing(ctx, a, p.partly != nil && p.partly(a, before.Order))
 	}
-	if !a.going() || s.overtaken(token, a) {
-		return
-	}
-	callErr := p.act(ctx, a, before.Order)
-	a.answered = callErr == nil
-	failpoint.Hit(failpoint.OrdersSent)
-	s.lookAtOutcome(ctx, a, p, callErr)
 }
 
 // begin decides whether an action of which nothing was sent yet may be, and what it comes to.
@@ -251,14 +163,26 @@ func (s *Service) begin(ctx context.Context, token string, a *attempt, p perform
 		a.judge(refused)
 		return
 	}
-	if kind.StoppedByBlocks() {
-		if err := s.requireUnblocked(ctx, o.ID); err != nil {
-			a.judge(err)
-			return
-		}
-	}
-	if p.plan != nil {
+	if s.requireGoing(ctx, a, false); a.going() && p.plan != nil {
 		s.planAction(ctx, token, a, p, o)
+	}
+}
+
+// requireGoing ends the attempt if an open block stands in its way. That is looked at before every attempt: it may be hours after the
+// first one, of which a part may have been done.
+func (s *Service) requireGoing(ctx context.Context, a *attempt, partly bool) {
+	if !a.in.Action.Kind.StoppedByBlocks() {
+		return
+	}
+	err := s.requireUnblocked(ctx, a.in.ERPOrderID)
+	var blocked *order.Error
+	switch {
+	case err == nil:
+	case partly && isRefusal(err) && errors.As(err, &blocked):
+		a.judge(order.Errorf(order.Conflict, "partly_done",
+			"Only a part of it was done before that was stopped: %s Look at the order, and ask for what is left with a new key.", blocked.Message).Because(err))
+	default:
+		a.judge(err)
 	}
 }
 
@@ -279,12 +203,16 @@ func (s *Service) planAction(ctx context.Context, token string, a *attempt, p pe
 	}
 }
 
-// lookAtOutcome decides by the order what became of a call.
+// lookAtOutcome decides by the order, as it was just read, what became of a call.
 func (s *Service) lookAtOutcome(ctx context.Context, a *attempt, p performer, callErr error) {
-	s.readOrders(ctx, []*attempt{a})
 	after := a.snapshot
 	a.snapshot = nil
-	if after == nil {
+	switch {
+	case after != nil:
+	case callErr != nil && outcome(callErr) == odoo.NotSent:
+		a.fail(odoo.NotSent, callErr)
+		return
+	default:
 		a.fail(odoo.Unknown, errors.Join(callErr, a.err))
 		return
 	}
@@ -305,7 +233,7 @@ func (s *Service) lookAtOutcome(ctx context.Context, a *attempt, p performer, ca
 		a.judge(callErr)
 	default:
 		a.fail(outcome(callErr), callErr)
-		a.strike = a.outcome == odoo.Unknown // the ERP answers, and not to this
+		a.strike = a.outcome == odoo.Unknown && !a.joint && !errors.Is(callErr, errHalted) // the ERP answers, and not to this
 	}
 	if a.err != nil { // what was done of it is to be seen at once
 		if _, err := s.ingest(ctx, []order.Snapshot{*after}, a.in.Caller); err != nil {
@@ -336,20 +264,19 @@ func isRefusal(err error) bool {
 	return errors.As(err, &e) && e.Kind != order.Unavailable && e.Kind != order.Internal
 }
 
-// lookAtOrder reads the order of an action. Nothing was sent by this attempt if that fails.
-func (s *Service) lookAtOrder(ctx context.Context, a *attempt) *order.Snapshot {
-	s.readOrders(ctx, []*attempt{a})
-	found := a.snapshot
-	a.snapshot = nil
-	switch {
-	case errors.Is(a.err, errNotThere):
-		a.alone = true
-		a.judge(order.Errorf(order.NotFound, "order_not_found", "The ERP has no order %d any more.", a.in.ERPOrderID))
-	case a.err != nil:
-		a.fail(odoo.NotSent, a.err)
+// lookAtOrders reads the orders of attempts. Nothing was sent by those for which that fails.
+func (s *Service) lookAtOrders(ctx context.Context, attempts []*attempt) {
+	s.readTogether(ctx, attempts)
+	for _, a := range attempts {
+		a.before, a.snapshot = a.snapshot, nil
+		switch {
+		case errors.Is(a.err, errNotThere):
+			a.alone = true
+			a.judge(order.Errorf(order.NotFound, "order_not_found", "The ERP has no order %d any more.", a.in.ERPOrderID))
+		case a.err != nil:
+			a.fail(odoo.NotSent, a.err)
+		}
 	}
-	a.before = found
-	return found
 }
 
 // actionEntries are what the history says of an action beside the status that it led to.
@@ -359,6 +286,9 @@ func (s *Service) actionEntries(a *attempt, after order.Order) []order.HistoryEn
 	}
 	if entries := s.stockEntries(a); entries != nil {
 		return entries
+	}
+	if a.in.Action.Note != "" {
+		return []order.HistoryEntry{s.noteEntry(a)}
 	}
 	if a.in.Action.Reason == "" {
 		return nil
@@ -385,10 +315,9 @@ func actionRefusal(a *attempt) *order.Error {
 	return order.Errorf(order.Conflict, "action_refused", "The ERP would not %s the order, and did not say why.", kind).Because(a.err)
 }
 
-// rightsMissing is the answer where the gateway's user may not do it in the ERP. It may be asked for again.
+// rightsMissing is the answer where the gateway's user may not do it in the ERP.
 func rightsMissing(a *attempt) *order.Error {
 	var e *odoo.Error
 	errors.As(a.err, &e)
-	return order.Errorf(order.Forbidden, "erp_rights_missing",
-		"The gateway's user may not %s orders in the ERP. Its administrators must grant that: %s", a.in.Action.Kind, e.Message).Because(a.err)
+	return erpRightsMissing(string(a.in.Action.Kind)+" orders", e.Message, a.err)
 }

@@ -43,6 +43,9 @@ type documentERP struct {
 	notes []creditNote
 	uncut bool // credit notes have all of their invoice
 
+	carriers  []order.Carrier         // none: deliveries have no delivery method and no tracking number
+	delivered []order.PlannedDelivery // what it was asked to send out
+
 	refuseReturn error // of another delivery than the first
 
 	invoiceable func() // what happens while it is asked what can be invoiced; nil: nothing
@@ -57,11 +60,14 @@ func setupDocuments(t *testing.T) (*bundle, *documentERP) {
 	b.cfg.ERP = erp
 	b.restart(t)
 	erp.of = b.placed(t, "PO-1")
-	o, err := b.Act(t.Context(), portal, "confirm", confirm(erp.of))
+	_, err := b.Act(t.Context(), portal, "confirm", confirm(erp.of))
+	require.NoError(t, err)
+	found, err := erp.ERP.Orders(t.Context(), []int64{erp.of})
 	require.NoError(t, err)
 	erp.delivery = order.Delivery{ID: 70, Number: "WH/OUT/70", State: order.Ready}
-	for i, l := range o.Order.Lines {
-		erp.moves = append(erp.moves, order.Move{ID: int64(700 + i), DeliveryID: 70, LineID: l.ERPLineID, Quantity: l.Quantity, State: order.Ready, Alike: true})
+	for i, l := range found[0].Lines {
+		erp.moves = append(erp.moves, order.Move{ID: int64(700 + i), DeliveryID: 70, LineID: l.ERPLineID, Quantity: l.Quantity, State: order.Ready,
+			ProductID: l.ERPProductID, UnitID: l.UnitID})
 	}
 	return b, erp
 }
@@ -125,7 +131,11 @@ func (e *documentERP) Moves(_ context.Context, ids []int64) ([]order.Move, error
 	return slices.DeleteFunc(slices.Clone(e.moves), func(m order.Move) bool { return !slices.Contains(ids, m.ID) }), nil
 }
 
-func (e *documentERP) HasTracking(context.Context) (bool, error) { return false, nil }
+func (e *documentERP) HasCarriers(context.Context) (bool, error) { return len(e.carriers) > 0, nil }
+
+func (e *documentERP) Carriers(context.Context, int64) ([]order.Carrier, error) {
+	return e.carriers, nil
+}
 
 // send is what validating the delivery does.
 func (e *documentERP) send(quantity func(order.Move) decimal.Decimal) {
@@ -136,6 +146,7 @@ func (e *documentERP) send(quantity func(order.Move) decimal.Decimal) {
 }
 
 func (e *documentERP) Deliver(_ context.Context, p order.PlannedDelivery) error {
+	e.delivered = append(e.delivered, p)
 	if e.second.ID != 0 && p.DeliveryID == e.second.ID {
 		return e.refuseSecond
 	}
@@ -167,13 +178,15 @@ func (e *documentERP) Invoiceable(context.Context, int64) (something, known bool
 	return !slices.ContainsFunc(e.invoices, func(in order.Invoice) bool { return !in.CreditNote || in.State == order.Open }), true, nil
 }
 
-func (e *documentERP) Invoice(_ context.Context, _ int64, known []int64) error {
+func (e *documentERP) Invoice(_ context.Context, _ int64, _, drafts []int64) error {
 	return e.change(func() {
 		for i := range e.invoices {
-			if !slices.Contains(known, e.invoices[i].ID) && !e.invoices[i].CreditNote {
+			if slices.Contains(drafts, e.invoices[i].ID) {
 				e.invoices[i].State = order.Posted
-				return
 			}
+		}
+		if len(drafts) > 0 {
+			return
 		}
 		e.draft(80)
 		e.invoices[0].State = order.Posted
@@ -185,7 +198,7 @@ func (e *documentERP) draft(id int64) {
 		AmountTotal: decimal.NewFromInt(100), AmountDue: decimal.NewFromInt(100)})
 }
 
-func (e *documentERP) Pay(_ context.Context, p order.PlannedPayment) error {
+func (e *documentERP) Pay(_ context.Context, p order.PlannedPayment, _ string) error {
 	return e.change(func() {
 		e.memos = append(e.memos, p.Memo)
 		e.invoices[0].AmountDue = e.invoices[0].AmountDue.Sub(p.Amount)
@@ -262,7 +275,8 @@ func TestFulfilmentThatCannotBe(t *testing.T) {
 		"unknown": {erp.fulfil(line(known, "1"), line(1, "1")), order.Unprocessable, "unknown_line", "lines[1].erp_line_id"},
 		"more":    {erp.fulfil(line(known, "99")), order.Unprocessable, "more_than_left", "lines[0].quantity"},
 		"finer":   {erp.fulfil(line(known, "0.001")), order.Unprocessable, "invalid_request", "lines[0].quantity"},
-		"number":  {order.Action{Kind: order.Fulfil, OrderID: erp.of, Tracking: "1Z"}, order.Unsupported, "tracking_missing", ""},
+		"number":  {order.Action{Kind: order.Fulfil, OrderID: erp.of, Tracking: "1Z"}, order.Unsupported, "carriers_missing", ""},
+		"carrier": {order.Action{Kind: order.Fulfil, OrderID: erp.of, Carrier: "DHL"}, order.Unsupported, "carriers_missing", ""},
 		"twice":   {erp.fulfil(line(known, "1"), line(known, "1")), order.Unprocessable, "invalid_request", "lines[1].erp_line_id"},
 		"nothing": {erp.fulfil(line(known, "0")), order.Unprocessable, "invalid_request", "lines[0].quantity"},
 	} {
@@ -273,7 +287,7 @@ func TestFulfilmentThatCannotBe(t *testing.T) {
 		}
 		require.Equal(t, order.Ready, erp.delivery.State)
 	}
-	erp.moves[0].Alike = false
+	erp.moves[0].UnitID = 999
 	_, err := b.Act(t.Context(), portal, "unit", erp.fulfil(line(known, "1")))
 	requireKind(t, err, order.Unprocessable, "unit_differs")
 	erp.moves[0].Tracked = true
@@ -297,7 +311,7 @@ func TestFulfilmentKeepsItsPlan(t *testing.T) {
 	require.True(t, planned.Equal(erp.moves[0].Done))
 }
 
-func TestInvoicingBesidePeople(t *testing.T) {
+func TestInvoicingWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	b, erp := setupDocuments(t)
 	bill := order.Action{Kind: order.Bill, OrderID: erp.of}
@@ -454,7 +468,7 @@ func TestFulfilmentOfWhichAPartIsRefused(t *testing.T) {
 	refusal := &odoo.Error{Outcome: odoo.Rejected, Reason: odoo.BusinessRule, Message: "No lot.", Row: -1}
 	b, erp := setupDocuments(t)
 	erp.second = order.Delivery{ID: 71, Number: "WH/OUT/71", State: order.Ready}
-	erp.moves = append(erp.moves, order.Move{ID: 799, DeliveryID: 71, LineID: erp.moves[0].LineID, Quantity: decimal.NewFromInt(1), State: order.Ready, Alike: true})
+	erp.moves = append(erp.moves, order.Move{ID: 799, DeliveryID: 71, LineID: erp.moves[0].LineID, Quantity: decimal.NewFromInt(1), State: order.Ready})
 	erp.refuseSecond = refusal
 	_, err := b.Act(t.Context(), portal, "f1", erp.fulfil())
 	e := requireKind(t, err, order.Conflict, "partly_done")

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"ordergate/odoo/sandbox"
@@ -346,7 +347,7 @@ func TestACustomerSeesItsOwnAction(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, order.Performed, in.State)
 	_, err = b.Act(t.Context(), caller, "x1", cancel(id, ""))
-	requireKind(t, err, order.Forbidden, "cancel_forbidden")
+	requireKind(t, err, order.Forbidden, "role_forbidden")
 }
 
 // People delete the tag of holds, which the gateway remembers: it makes another one, and the caller does not notice.
@@ -362,4 +363,21 @@ func TestAHoldWhoseTagWasDeleted(t *testing.T) {
 	tags := b.people(t, "crm.tag", "search", []any{[]any{"name", "=", "On hold"}})
 	b.people(t, "crm.tag", "unlink", tags)
 	require.Equal(t, order.OnHold, hold("PO-2"))
+}
+
+// How many orders go together, and how slow the ERP is to place them, is told of placements alone.
+func TestAnActionIsNoBatch(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b := setup(t, func(cfg *ordersync.Config) { cfg.Registerer = registry })
+	_, err := b.Act(t.Context(), portal, "c1", confirm(b.placed(t, "PO-1")))
+	require.NoError(t, err)
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	counts := map[string]uint64{}
+	for _, family := range families {
+		counts[family.GetName()] = family.GetMetric()[0].GetHistogram().GetSampleCount()
+	}
+	require.EqualValues(t, 1, counts["ordergate_batch_orders"])
+	require.EqualValues(t, 1, counts["ordergate_batch_seconds"])
 }

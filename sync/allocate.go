@@ -7,8 +7,8 @@ import (
 	"ordergate/order"
 )
 
-// planAssignment finds the warehouse that is meant.
-func (s *Service) planAssignment(ctx context.Context, a *attempt, _ order.Order) (order.ActionPlan, error) {
+// planAssignment finds the warehouse that is meant, and notes the one that the order has.
+func (s *Service) planAssignment(ctx context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
 	warehouses, err := s.warehouses(ctx)
 	if err != nil {
 		return order.ActionPlan{}, err
@@ -17,7 +17,7 @@ func (s *Service) planAssignment(ctx context.Context, a *attempt, _ order.Order)
 	if !known {
 		return order.ActionPlan{}, unknownWarehouse(a.in.Action.Warehouse)
 	}
-	return order.ActionPlan{WarehouseID: found.ID}, nil
+	return order.ActionPlan{WarehouseID: found.ID, WarehouseWas: o.Warehouse}, nil
 }
 
 // assign sets the order's warehouse, unless there are deliveries: those the ERP leaves where they are, so that order and goods would part.
@@ -30,12 +30,17 @@ func (s *Service) assign(ctx context.Context, a *attempt, o order.Order) error {
 	return s.erp.AssignWarehouse(ctx, o.ID, a.in.Plan.Action.WarehouseID)
 }
 
-func (s *Service) assigned(ctx context.Context, a *attempt, o order.Order) (bool, error) {
-	if a.in.Plan.Action == nil {
+// assigned reports whether the order has the warehouse. One that it did not have before either, somebody else gave it since.
+func (s *Service) assigned(_ context.Context, a *attempt, o order.Order) (bool, error) {
+	plan := a.in.Plan.Action
+	if plan == nil {
 		return false, nil
 	}
-	id, err := s.erp.OrderWarehouse(ctx, o.ID)
-	return err == nil && id == a.in.Plan.Action.WarehouseID, err
+	if o.Warehouse == plan.WarehouseID || o.Warehouse == plan.WarehouseWas {
+		return o.Warehouse == plan.WarehouseID, nil
+	}
+	return false, order.Errorf(order.Conflict, "assigned_otherwise",
+		"Somebody assigned order %s to another warehouse in the ERP meanwhile. Look at the order, and assign it with a new key.", o.Number)
 }
 
 // planReservation notes the open transfers of the order's goods.

@@ -20,7 +20,7 @@ func (s *Service) planBill(ctx context.Context, a *attempt, o order.Order) (orde
 		return order.ActionPlan{}, accountingMissing()
 	case !something && !slices.ContainsFunc(o.Invoices, isDraft):
 		return order.ActionPlan{}, order.Errorf(order.Conflict, "nothing_to_invoice",
-			"Nothing of this order can be invoiced now: it is invoiced already, or must be delivered first.")
+			"Nothing of this order can be invoiced now: it is invoiced already, must be delivered first, or more came back than there is to invoice, which is to be credited.")
 	}
 	plan := order.ActionPlan{KnownInvoices: []int64{}}
 	for _, in := range o.Invoices {
@@ -34,7 +34,14 @@ func (s *Service) planBill(ctx context.Context, a *attempt, o order.Order) (orde
 func isDraft(in order.Invoice) bool { return in.State == order.Open && !in.CreditNote }
 
 func (s *Service) bill(ctx context.Context, a *attempt, o order.Order) error {
-	return s.erp.Invoice(ctx, o.ID, a.in.Plan.Action.KnownInvoices)
+	known := a.in.Plan.Action.KnownInvoices
+	var drafts []int64
+	for _, in := range o.Invoices {
+		if isDraft(in) && !slices.Contains(known, in.ID) {
+			drafts = append(drafts, in.ID)
+		}
+	}
+	return s.erp.Invoice(ctx, o.ID, known, drafts)
 }
 
 // billed reports whether the order has an invoice that it did not have before, and all such are posted.
@@ -69,7 +76,7 @@ func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (ord
 	invoice, there := invoiceOf(o, wish.InvoiceID)
 	switch {
 	case !there:
-		return order.ActionPlan{}, order.Errorf(order.NotFound, "invoice_not_found", "Order %s has no invoice %d.", o.Number, wish.InvoiceID)
+		return order.ActionPlan{}, invoiceNotFound(o, wish.InvoiceID)
 	case invoice.State != order.Posted:
 		return order.ActionPlan{}, order.Errorf(order.Conflict, "invoice_not_payable", "The invoice %d is not posted.", wish.InvoiceID)
 	case !wish.Amount.Equal(wish.Amount.Truncate(int32(o.CurrencyDecimals))):
@@ -81,6 +88,10 @@ func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (ord
 	return order.ActionPlan{Payment: &order.PlannedPayment{
 		InvoiceID: wish.InvoiceID, Amount: *wish.Amount, Date: wish.Date, Memo: memo(s.tenant.Name, &a.in, wish.Reference),
 	}}, nil
+}
+
+func invoiceNotFound(o order.Order, id int64) *order.Error {
+	return order.Errorf(order.NotFound, "invoice_not_found", "Order %s has no invoice %d.", o.Number, id)
 }
 
 func invoiceOf(o order.Order, id int64) (in order.Invoice, there bool) {
@@ -98,20 +109,35 @@ func memo(tenant string, in *order.Intent, text string) string {
 	return strings.TrimSpace(text + " (og-" + hex.EncodeToString(sum[:8]) + ")")
 }
 
-func (s *Service) pay(ctx context.Context, a *attempt, _ order.Order) error {
-	return s.erp.Pay(ctx, *a.in.Plan.Action.Payment)
+func (s *Service) pay(ctx context.Context, a *attempt, o order.Order) error {
+	planned := *a.in.Plan.Action.Payment
+	invoice, _ := invoiceOf(o, planned.InvoiceID) // it is there, or this would not be reached
+	return s.erp.Pay(ctx, planned, invoice.Currency)
 }
 
 // paid reports whether there is a payment with the memo: also before anything was planned, because the intent of an earlier request with this
-// key may have been deleted after its time.
+// key may have been deleted after its time. Conflict if it was planned, is not there, and others have paid so much meanwhile that it is too much.
 func (s *Service) paid(ctx context.Context, a *attempt, o order.Order) (bool, error) {
-	if a.in.Plan.Action != nil {
-		return s.erp.Paid(ctx, a.in.Plan.Action.Payment.Memo)
+	invoice, there := invoiceOf(o, a.in.Action.InvoiceID)
+	if a.in.Plan.Action == nil {
+		if invoice.State != order.Posted {
+			return false, nil
+		}
+		return s.erp.Paid(ctx, memo(s.tenant.Name, &a.in, a.in.Action.Reference))
 	}
-	if invoice, _ := invoiceOf(o, a.in.Action.InvoiceID); invoice.State != order.Posted {
+	planned := a.in.Plan.Action.Payment
+	found, err := s.erp.Paid(ctx, planned.Memo)
+	switch {
+	case err != nil || found:
+		return found, err
+	case !there:
+		return false, invoiceNotFound(o, a.in.Action.InvoiceID)
+	case !planned.Amount.GreaterThan(invoice.AmountDue):
 		return false, nil
 	}
-	return s.erp.Paid(ctx, memo(s.tenant.Name, &a.in, a.in.Action.Reference))
+	return false, order.Errorf(order.Conflict, "paid_otherwise",
+		"Somebody paid the invoice %s in the ERP meanwhile: %s %s are due. Look at the order, and pay what is left with a new key.",
+		invoice.Number, invoice.AmountDue.StringFixed(int32(o.CurrencyDecimals)), invoice.Currency)
 }
 
 func accountingMissing() *order.Error {

@@ -92,23 +92,28 @@ func TestABulkActionThatCannotBe(t *testing.T) {
 	requireKind(t, err, order.Malformed, "idempotency_key_missing")
 }
 
-// slowERP counts how many confirmations run at once.
+// slowERP invoices what is confirmed, and counts how many invoicings run at once.
 type slowERP struct {
 	ordersync.ERP
 	mu        sync.Mutex
 	now, most int
 	began     []int64
+	billed    map[int64]bool
 	takes     time.Duration
 }
 
-// take sets how long confirming takes from now on.
+// take sets how long invoicing takes from now on.
 func (e *slowERP) take(d time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.takes = d
 }
 
-func (e *slowERP) ConfirmOrder(ctx context.Context, id int64) error {
+func (e *slowERP) Invoiceable(context.Context, int64) (something, known bool, err error) {
+	return true, true, nil
+}
+
+func (e *slowERP) Invoice(_ context.Context, id int64, _, _ []int64) error {
 	e.mu.Lock()
 	e.now++
 	e.most = max(e.most, e.now)
@@ -116,26 +121,42 @@ func (e *slowERP) ConfirmOrder(ctx context.Context, id int64) error {
 	takes := e.takes
 	e.mu.Unlock()
 	time.Sleep(takes)
-	defer func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.now--
-	}()
-	return e.ERP.ConfirmOrder(ctx, id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.now--
+	e.billed[id] = true
+	return nil
 }
 
-// A bulk action leaves places for others, waits for its own, and stops beginning when its time is over.
+func (e *slowERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
+	snapshots, err := e.ERP.Orders(ctx, ids)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range snapshots {
+		if id := snapshots[i].ID; e.billed[id] {
+			snapshots[i].Invoices = []order.Invoice{{ID: 1000 + id, Number: "INV/" + strconv.FormatInt(id, 10), State: order.Posted}}
+		}
+	}
+	return snapshots, err
+}
+
+// A bulk action whose orders go one by one leaves places for others, waits for its own, and stops beginning when its time is over.
 func TestABulkActionIsBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	erp := &slowERP{ERP: b.cfg.ERP, takes: 30 * time.Millisecond}
+	erp := &slowERP{ERP: b.cfg.ERP, takes: 30 * time.Millisecond, billed: map[int64]bool{}}
 	b.cfg.ERP = erp
 	b.restart(t, func(cfg *ordersync.Config) { cfg.MaxActions = 4 })
-	ids := b.placedMany(t, "PO-", 12)
+	confirmed := func(prefix string, n int) []int64 {
+		ids := b.placedMany(t, prefix, n)
+		b.people(t, "sale.order", "action_confirm", ids)
+		return ids
+	}
+	ids := confirmed("PO-", 12)
 	var both sync.WaitGroup
 	for i, key := range []string{"b1", "b2", "b3"} { // six at once want four places
 		both.Go(func() {
-			outcomes, err := b.ActOnMany(t.Context(), portal, key, order.Bulk{Kind: order.Confirm, OrderIDs: ids[i*4 : i*4+4]})
+			outcomes, err := b.ActOnMany(t.Context(), portal, key, order.Bulk{Kind: order.Bill, OrderIDs: ids[i*4 : i*4+4]})
 			if err != nil {
 				t.Error(err)
 				return
@@ -152,10 +173,10 @@ func TestABulkActionIsBounded(t *testing.T) {
 	require.LessOrEqual(t, erp.most, 4)
 
 	erp.take(300 * time.Millisecond)
-	more := b.placedMany(t, "MORE-", 8)
+	more := confirmed("MORE-", 8)
 	ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
 	defer cancel()
-	bulk := order.Bulk{Kind: order.Confirm, OrderIDs: more}
+	bulk := order.Bulk{Kind: order.Bill, OrderIDs: more}
 	outcomes, err := b.ActOnMany(ctx, portal, "b4", bulk)
 	require.NoError(t, err)
 	require.NoError(t, outcomes[0].Err)

@@ -29,8 +29,8 @@ func (s *Service) callOff(ctx context.Context, a *attempt) {
 		id = found
 	}
 	a.in.ERPOrderID = id
-	refusal := s.erp.CancelOrder(ctx, id)
-	s.readOrders(ctx, []*attempt{a})
+	refusal := s.erp.CancelOrders(ctx, id)
+	s.readOrders(ctx, []*attempt{a}, s.erp.Orders)
 	switch {
 	case errors.Is(a.err, errNotThere):
 		s.lookForDeleted(ctx, a)
@@ -54,6 +54,6 @@ func (s *Service) callOff(ctx context.Context, a *attempt) {
 }
 
 var (
-	errMayStillAppear = errors.New("called off, but an earlier attempt may still make the order")
+	errMayStillAppear = errors.New("an earlier call may still take effect, and until that is certain nothing else is done")
 	errNotCancelled   = errors.New("called off, but the ERP did not say whether it cancelled the order")
 )

@@ -26,7 +26,9 @@ type attempt struct {
 	entries  []order.HistoryEntry
 	// answered says that the ERP answered this attempt's action without an error, which by itself proves nothing.
 	answered    bool
+	joint       bool              // what was asked of the ERP last was about other orders too
 	allocations order.Allocations // of an action that reserved goods, as they were found last
+	sent        []order.SentMove  // of a return: what went out, as it was found last
 	// calledOff says that the order, if there is one, is cancelled in the ERP, and that the intent ends with that.
 	calledOff bool
 
@@ -54,24 +56,24 @@ func (a *attempt) unsent() bool {
 	return a.going() && (a.in.ERPOrderID == 0 || failpoint.Out(failpoint.DeletedStays))
 }
 
-// carry makes one attempt at each order of a batch, or at one action, under the lease of token, writes down how they ended, and tells those
-// who wait. It outlives the requests that asked for it: a caller who hangs up does not leave an order half placed. Definite
-// says whether the ERP gave a clear answer about any order.
+// carry makes one attempt at each order of a batch, or at actions of one kind, under the lease of token, writes down how they ended,
+// and tells those who wait. It outlives the requests that asked for it: a caller who hangs up does not leave an order half placed.
+// Definite says whether the ERP gave a clear answer about any order.
 func (s *Service) carry(token string, attempts []*attempt) (definite bool) {
 	defer s.leases.end(token)
 	if len(attempts) == 0 {
 		return false
 	}
-	s.metrics.batchOrders.Observe(float64(len(attempts)))
-	began := s.now()
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.PlaceBudget)
-	if action := attempts[0]; action.in.Action != nil { // which goes alone
-		s.perform(ctx, token, action)
+	if attempts[0].in.Action != nil {
+		s.perform(ctx, token, attempts)
 	} else {
+		began := s.now()
 		s.place(ctx, token, attempts)
+		s.metrics.batchOrders.Observe(float64(len(attempts)))
+		s.metrics.batchSeconds.Observe(s.now().Sub(began).Seconds())
 	}
 	cancel()
-	s.metrics.batchSeconds.Observe(s.now().Sub(began).Seconds())
 	for _, a := range attempts {
 		definite = definite || a.err == nil || a.outcome == odoo.Rejected
 	}
@@ -372,9 +374,9 @@ func (s *Service) readBack(ctx context.Context, token string, attempts []*attemp
 			made = append(made, a)
 		}
 	}
-	s.readOrders(ctx, made)
+	s.readOrders(ctx, made, s.erp.OrdersJustPlaced)
 	for _, a := range made {
-		if a.in.Request.Confirm && a.snapshot != nil && a.snapshot.Status.Unconfirmed() {
+		if a.in.Request.Confirm && a.snapshot != nil && a.snapshot.Status.Unconfirmed() && s.mayConfirm(ctx, a) {
 			toConfirm = append(toConfirm, a)
 		}
 	}
@@ -394,6 +396,32 @@ func (s *Service) readBack(ctx context.Context, token string, attempts []*attemp
 	}
 }
 
+// mayConfirm reports whether an order that is to be confirmed when it is placed still may be: since an earlier attempt made it, people may have
+// put it on hold, and a module may have blocked it.
+func (s *Service) mayConfirm(ctx context.Context, a *attempt) bool {
+	err := s.requireUnblocked(ctx, a.snapshot.ID)
+	if refused := order.Confirm.Permit(a.snapshot.Order); refused != nil {
+		err = refused
+	}
+	var e *order.Error
+	switch {
+	case err == nil:
+		return true
+	case isRefusal(err) && errors.As(err, &e):
+		a.entries = append(a.entries, s.confirmRefused(a, e.Message))
+	default:
+		a.snapshot = nil
+		a.fail(odoo.Unknown, err)
+	}
+	return false
+}
+
+func (s *Service) confirmRefused(a *attempt, why string) order.HistoryEntry {
+	refused := order.Entry(a.snapshot.ID, order.HistoryConfirmRefused)
+	refused.WrittenBy, refused.RecordedAt, refused.Detail = a.in.Caller, s.now(), why
+	return refused
+}
+
 func (s *Service) placedEntry(a *attempt) order.HistoryEntry {
 	placed := order.Entry(a.snapshot.ID, order.HistoryPlaced)
 	placed.WrittenBy, placed.RecordedAt = a.in.Caller, s.now()
@@ -403,7 +431,7 @@ func (s *Service) placedEntry(a *attempt) order.HistoryEntry {
 }
 
 // readOrders reads the orders of attempts. One that the ERP does not show ends with errNotThere.
-func (s *Service) readOrders(ctx context.Context, attempts []*attempt) {
+func (s *Service) readOrders(ctx context.Context, attempts []*attempt, read func(context.Context, []int64) ([]order.Snapshot, error)) {
 	if len(attempts) == 0 {
 		return
 	}
@@ -411,7 +439,7 @@ func (s *Service) readOrders(ctx context.Context, attempts []*attempt) {
 	for i, a := range attempts {
 		ids[i] = a.in.ERPOrderID
 	}
-	snapshots, err := s.erp.Orders(ctx, ids)
+	snapshots, err := read(ctx, ids)
 	byID := make(map[int64]*order.Snapshot, len(snapshots))
 	for i := range snapshots {
 		byID[snapshots[i].ID] = &snapshots[i]
@@ -443,9 +471,9 @@ func (s *Service) lookForDeleted(ctx context.Context, a *attempt) {
 func (s *Service) confirmAll(ctx context.Context, attempts []*attempt) {
 	refusals := make(map[*attempt]error, len(attempts))
 	for _, a := range attempts {
-		refusals[a] = s.erp.ConfirmOrder(ctx, a.in.ERPOrderID)
+		refusals[a] = s.erp.ConfirmOrders(ctx, a.in.ERPOrderID)
 	}
-	s.readOrders(ctx, attempts)
+	s.readOrders(ctx, attempts, s.erp.Orders)
 	for _, a := range attempts {
 		refusal := refusals[a]
 		if a.snapshot == nil || refusal == nil || !a.snapshot.Status.Unconfirmed() {
@@ -458,10 +486,7 @@ func (s *Service) confirmAll(ctx context.Context, attempts []*attempt) {
 		}
 		var e *odoo.Error
 		errors.As(refusal, &e)
-		refused := order.Entry(a.snapshot.ID, order.HistoryConfirmRefused)
-		refused.WrittenBy, refused.RecordedAt = a.in.Caller, s.now()
-		refused.Detail = "The ERP would not confirm the order: " + e.Message
-		a.entries = append(a.entries, refused)
+		a.entries = append(a.entries, s.confirmRefused(a, "The ERP would not confirm the order: "+e.Message))
 	}
 }
 

@@ -144,8 +144,6 @@ func (s *Service) changedEntry(a *attempt, after order.Order) order.HistoryEntry
 	if edits := a.in.Plan.Action.Change.Was.Compare(after); edits.Any() {
 		e.Detail += ": " + edits.Summary(after.Currency, after.CurrencyDecimals)
 	}
-	if details := []rune(e.Detail); len(details) > order.MaxDetail {
-		e.Detail = string(details[:order.MaxDetail-1]) + "…"
-	}
+	e.Detail = order.Shorten(e.Detail, order.MaxDetail)
 	return e
 }

@@ -18,6 +18,8 @@ const (
 	ordersModel   = "sale.order"
 	productsModel = "product.product"
 	partnersModel = "res.partner"
+
+	purchasesModel = "purchase.order"
 )
 
 // Sizes of pages: heads are small, whole orders are not.

@@ -52,6 +52,10 @@ func (e *scriptedERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot
 	return e.ERP.Orders(ctx, ids)
 }
 
+func (e *scriptedERP) OrdersJustPlaced(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
+	return e.Orders(ctx, ids)
+}
+
 func (e *scriptedERP) PartnersByID(ctx context.Context, ids []int64) ([]order.Customer, error) {
 	read, err := e.ERP.PartnersByID(ctx, ids)
 	if e.partners != nil {

@@ -293,7 +293,7 @@ func (s *Service) cancelSurplus(ctx context.Context, g *order.DuplicateGroup) er
 		if d.Kept != "" {
 			continue
 		}
-		refusal := s.erp.CancelOrder(ctx, d.ID)
+		refusal := s.erp.CancelOrders(ctx, d.ID)
 		read, err := s.readDuplicates(ctx, d.ID)
 		now, found := read[d.ID]
 		switch {

@@ -44,6 +44,10 @@ func (e *callingERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot,
 	return e.ERP.Orders(ctx, ids)
 }
 
+func (e *callingERP) OrdersJustPlaced(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
+	return e.Orders(ctx, ids)
+}
+
 func setupCalling(t *testing.T) (*bundle, *callingERP) {
 	t.Helper()
 	erp := &callingERP{}

@@ -28,33 +28,35 @@ type ERP interface {
 	PlacedByGateway(ctx context.Context, id int64) (bool, error)
 	// EnsurePartners is PlaceOrders for partners. The same external id may occur more than once.
 	EnsurePartners(ctx context.Context, partners []odoo.NewPartner) []odoo.Loaded
-	// CancelOrder runs action_cancel. Its success or failure proves little: read the order afterwards.
-	CancelOrder(ctx context.Context, id int64) error
-	// ConfirmOrder runs action_confirm. Its success or failure proves little: read the order afterwards.
-	ConfirmOrder(ctx context.Context, id int64) error
+	// CancelOrders runs action_cancel on all of the orders or none. Its success or failure proves little: read the orders afterwards.
+	CancelOrders(ctx context.Context, ids ...int64) error
+	// ConfirmOrders runs action_confirm on all of the orders or none. Its success or failure proves little: read the orders afterwards.
+	ConfirmOrders(ctx context.Context, ids ...int64) error
 
 	// HoldTags returns the tags by which an order is on hold, and approved, created if absent.
 	HoldTags(ctx context.Context) (hold, approved int64, err error)
-	// SetTags adds tags to an order, and takes others from it.
-	SetTags(ctx context.Context, orderID int64, add, remove []int64) error
+	// SetTags adds tags to orders, and takes others from them: from all or none.
+	SetTags(ctx context.Context, orderIDs, add, remove []int64) error
 	// ChangeOrder writes a change of an order, all of it or nothing. Its success or failure proves little: read the order afterwards.
 	ChangeOrder(ctx context.Context, id int64, p order.PlannedChange) error
 	// OpenMoves returns what is still to be delivered of an order; false where the ERP has no deliveries, or hides them.
 	OpenMoves(ctx context.Context, orderID int64) (moves []order.Move, known bool, err error)
 	// Moves returns moves by their ids.
 	Moves(ctx context.Context, ids []int64) ([]order.Move, error)
-	// HasTracking reports whether deliveries have a tracking number.
-	HasTracking(ctx context.Context) (bool, error)
+	// HasCarriers reports whether deliveries have a delivery method and a tracking number. Carriers takes it.
+	HasCarriers(ctx context.Context) (bool, error)
+	// Carriers returns the delivery methods that the deliveries of an order can have, by rising id.
+	Carriers(ctx context.Context, orderID int64) ([]order.Carrier, error)
 	// Deliver sends out a delivery with what is planned. Its success or failure proves little: read the order afterwards.
 	Deliver(ctx context.Context, p order.PlannedDelivery) error
 
 	// Invoiceable reports whether the ERP would invoice something of an order now; known is false where it has no invoices.
 	Invoiceable(ctx context.Context, orderID int64) (something, known bool, err error)
-	// Invoice invoices what is invoiceable of an order, and posts the invoices that are not known. Its success or failure
-	// proves little: read the order afterwards.
-	Invoice(ctx context.Context, orderID int64, known []int64) error
-	// Pay registers a payment of an invoice.
-	Pay(ctx context.Context, p order.PlannedPayment) error
+	// Invoice posts the drafts of an order's invoices; without any it invoices what is invoiceable first, and posts the invoices that
+	// are not known. Its success or failure proves little: read the order afterwards.
+	Invoice(ctx context.Context, orderID int64, known, drafts []int64) error
+	// Pay registers a payment of an invoice, in a currency.
+	Pay(ctx context.Context, p order.PlannedPayment, currency string) error
 	// Paid reports whether there is, or was, a payment with a memo.
 	Paid(ctx context.Context, memo string) (bool, error)
 
@@ -80,6 +82,8 @@ type ERP interface {
 
 	// Orders reads orders with their lines, by rising id; ids that do not exist or are not visible are left out.
 	Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error)
+	// OrdersJustPlaced is Orders for those that were placed a moment ago, most of which have no documents yet.
+	OrdersJustPlaced(ctx context.Context, ids []int64) ([]order.Snapshot, error)
 	// ExistingOrders returns those of the ids that orders have, by rising id.
 	ExistingOrders(ctx context.Context, ids []int64) ([]int64, error)
 	// OrderHeads lists orders written since; LinesWriteDate and ReadAt are not set.

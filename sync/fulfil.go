@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/shopspring/decimal"
 
@@ -14,7 +16,7 @@ import (
 )
 
 // planFulfilment decides which deliveries go out, and with how much of each of their moves.
-func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order) (order.ActionPlan, error) {
+func (s *Service) planFulfilment(ctx context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
 	wish := a.in.Action
 	if err := s.notTooFine(ctx, wish.Lines); err != nil {
 		return order.ActionPlan{}, err
@@ -26,14 +28,9 @@ func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order)
 	if !known {
 		return order.ActionPlan{}, stockMissing()
 	}
-	if wish.Tracking != "" {
-		if known, err = s.erp.HasTracking(ctx); err != nil {
-			return order.ActionPlan{}, err
-		}
-		if !known {
-			return order.ActionPlan{}, order.Errorf(order.Unsupported, "tracking_missing",
-				"The ERP's deliveries have no tracking number. Install the application Delivery Costs (delivery; from 17 on stock_delivery) there, or leave tracking_number out.")
-		}
+	carrierID, err := s.carrierOf(ctx, wish)
+	if err != nil {
+		return order.ActionPlan{}, err
 	}
 	if len(moves) == 0 {
 		return order.ActionPlan{}, nothingToDeliver()
@@ -42,7 +39,7 @@ func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order)
 	slices.SortStableFunc(moves, func(x, y order.Move) int {
 		return cmp.Or(cmp.Compare(readiness(x), readiness(y)), cmp.Compare(x.DeliveryID, y.DeliveryID), cmp.Compare(x.ID, y.ID))
 	})
-	going, err := divide(wish.Lines, moves)
+	going, err := divide(wish.Lines, moves, o)
 	if err != nil {
 		return order.ActionPlan{}, err
 	}
@@ -55,7 +52,8 @@ func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order)
 	for _, m := range moves {
 		if _, known := position[m.DeliveryID]; !known && going[m.ID].IsPositive() {
 			position[m.DeliveryID] = len(plan.Deliveries)
-			plan.Deliveries = append(plan.Deliveries, order.PlannedDelivery{DeliveryID: m.DeliveryID, Tracking: wish.Tracking})
+			plan.Deliveries = append(plan.Deliveries, order.PlannedDelivery{
+				DeliveryID: m.DeliveryID, Tracking: wish.Tracking, CarrierID: carrierID, Note: wish.Note})
 		}
 	}
 	for _, m := range moves {
@@ -66,6 +64,58 @@ func (s *Service) planFulfilment(ctx context.Context, a *attempt, _ order.Order)
 	return plan, nil
 }
 
+// mostOffered is how many delivery methods a caller is told of who named one that there is not.
+const mostOffered = 10
+
+// carrierOf is the id of the delivery method that a fulfilment names, 0 if it names none. It refuses what the ERP's deliveries do not have.
+func (s *Service) carrierOf(ctx context.Context, wish *order.Action) (int64, error) {
+	if wish.Carrier == "" && wish.Tracking == "" {
+		return 0, nil
+	}
+	known, err := s.erp.HasCarriers(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case !known:
+		return 0, order.Errorf(order.Unsupported, "carriers_missing",
+			"The ERP's deliveries have no carrier and no tracking number. Install the application Delivery Costs (delivery; from 17 on stock_delivery) there, or leave carrier and tracking_number out.")
+	case wish.Carrier == "":
+		return 0, nil
+	}
+	carriers, err := s.erp.Carriers(ctx, wish.OrderID)
+	if err != nil {
+		return 0, err
+	}
+	found, known := order.FindCarrier(carriers, wish.Carrier)
+	if !known {
+		return 0, unknownCarrier(wish.Carrier, carriers)
+	}
+	return found.ID, nil
+}
+
+func unknownCarrier(name string, all []order.Carrier) *order.Error {
+	offer := ""
+	if len(all) > 0 && len(all) <= mostOffered {
+		names := make([]string, len(all))
+		for i, c := range all {
+			names[i] = strconv.Quote(c.Name)
+		}
+		offer = " There are: " + strings.Join(names, ", ") + "."
+	}
+	return order.Invalid("unknown_carrier", "carrier", "No delivery method, or more than one, has the name %q.%s", name, offer)
+}
+
+// noteEntry is what the history says of the note of a fulfilment.
+func (s *Service) noteEntry(a *attempt) order.HistoryEntry {
+	ids := make([]int64, len(a.in.Plan.Action.Deliveries))
+	for i, p := range a.in.Plan.Action.Deliveries {
+		ids[i] = p.DeliveryID
+	}
+	e := order.Entry(a.in.ERPOrderID, order.HistoryShipmentNoted)
+	e.WrittenBy, e.RecordedAt, e.Detail, e.Payload = a.in.Caller, s.now(), a.in.Action.Note, order.PayloadText(map[string]any{"delivery_ids": ids})
+	return e
+}
+
 func readiness(m order.Move) int {
 	if m.State == order.Ready {
 		return 0
@@ -74,7 +124,7 @@ func readiness(m order.Move) int {
 }
 
 // divide shares the quantities of lines out among their open moves; without lines all of every move goes.
-func divide(lines []order.ActionLine, moves []order.Move) (map[int64]decimal.Decimal, error) {
+func divide(lines []order.ActionLine, moves []order.Move, o order.Order) (map[int64]decimal.Decimal, error) {
 	going := make(map[int64]decimal.Decimal, len(moves))
 	if len(lines) == 0 {
 		for _, m := range moves {
@@ -85,7 +135,7 @@ func divide(lines []order.ActionLine, moves []order.Move) (map[int64]decimal.Dec
 	for i, l := range lines {
 		left, open := l.Quantity, decimal.Zero
 		for _, m := range moves {
-			if m.LineID == l.LineID && !m.Alike {
+			if m.LineID == l.LineID && !countsAsLine(m, o) {
 				return nil, order.Invalid("unit_differs", fmt.Sprintf("lines[%d].erp_line_id", i),
 					"Line %d is delivered in another unit than it is sold in, or in parts. Leave lines out to send all of it, or send it out in the ERP.", l.LineID)
 			}
@@ -102,6 +152,11 @@ func divide(lines []order.ActionLine, moves []order.Move) (map[int64]decimal.Dec
 		}
 	}
 	return going, nil
+}
+
+// countsAsLine reports whether a move counts what its line of the order counts.
+func countsAsLine(m order.Move, o order.Order) bool {
+	return slices.ContainsFunc(o.Lines, func(l order.Line) bool { return l.ERPLineID == m.LineID && m.CountsAs(l) })
 }
 
 // notTooFine refuses quantities that the ERP would round in silence.
@@ -229,6 +284,13 @@ func (s *Service) fulfilled(ctx context.Context, a *attempt, o order.Order) (boo
 		}
 	}
 	return true, nil
+}
+
+// isPartlySent reports whether one of the planned deliveries went out.
+func isPartlySent(a *attempt, o order.Order) bool {
+	return slices.ContainsFunc(a.in.Plan.Action.Deliveries, func(p order.PlannedDelivery) bool {
+		return deliveryOf(o, p.DeliveryID).State == order.DocumentDelivered
+	})
 }
 
 // deliveryOfMove is the delivery that a move was planned to go with; it may be in another one by now.

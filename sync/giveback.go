@@ -23,6 +23,7 @@ func (s *Service) planReturn(ctx context.Context, a *attempt, o order.Order) (or
 	if !known {
 		return order.ActionPlan{}, stockMissing()
 	}
+	a.sent = sent
 	left, nothing := map[int64]decimal.Decimal{}, true
 	for _, m := range sent {
 		left[m.ID] = decimal.Max(decimal.Zero, m.Done.Sub(m.Returned))
@@ -32,7 +33,7 @@ func (s *Service) planReturn(ctx context.Context, a *attempt, o order.Order) (or
 		return order.ActionPlan{}, order.Errorf(order.Conflict, "nothing_to_return",
 			"Nothing of this order is with the customer: it was not delivered yet, or came back, or is to.")
 	}
-	back, err := divideReturn(wish.Lines, sent, left)
+	back, err := divideReturn(wish.Lines, sent, left, o)
 	if err != nil {
 		return order.ActionPlan{}, err
 	}
@@ -46,13 +47,14 @@ func (s *Service) planReturn(ctx context.Context, a *attempt, o order.Order) (or
 			i, plan.Returns = len(plan.Returns), append(plan.Returns, order.PlannedReturn{DeliveryID: m.DeliveryID})
 		}
 		plan.Returns[i].Moves = append(plan.Returns[i].Moves, order.PlannedReturnMove{
-			MoveID: m.ID, LineID: m.LineID, Quantity: back[m.ID], Asked: m.Asked})
+			MoveID: m.ID, LineID: m.LineID, Quantity: back[m.ID], Asked: m.Asked,
+			ProductID: m.ProductID, OwnQuantity: m.InOwnUnit(back[m.ID])})
 	}
 	return plan, nil
 }
 
 // divideReturn shares the quantities of lines out over what can come back of their moves; without lines all of it does.
-func divideReturn(lines []order.ActionLine, sent []order.SentMove, left map[int64]decimal.Decimal) (map[int64]decimal.Decimal, error) {
+func divideReturn(lines []order.ActionLine, sent []order.SentMove, left map[int64]decimal.Decimal, o order.Order) (map[int64]decimal.Decimal, error) {
 	if len(lines) == 0 {
 		return left, nil
 	}
@@ -63,7 +65,7 @@ func divideReturn(lines []order.ActionLine, sent []order.SentMove, left map[int6
 			if m.LineID != l.LineID {
 				continue
 			}
-			if !m.Alike {
+			if !countsAsLine(m.Move, o) {
 				return nil, order.Invalid("unit_differs", fmt.Sprintf("lines[%d].erp_line_id", i),
 					"Line %d is delivered in another unit than it is sold in, or in parts. Leave lines out to return all of it, or return it in the ERP.", l.LineID)
 			}
@@ -82,13 +84,9 @@ func divideReturn(lines []order.ActionLine, sent []order.SentMove, left map[int6
 }
 
 // giveBack makes the returns that are planned and not there yet.
-func (s *Service) giveBack(ctx context.Context, a *attempt, o order.Order) error {
-	sent, _, err := s.erp.SentMoves(ctx, o.ID)
-	if err != nil {
-		return notBegun(err)
-	}
+func (s *Service) giveBack(ctx context.Context, a *attempt, _ order.Order) error {
 	return eachPart(a.in.Plan.Action.Returns, func(p order.PlannedReturn) error {
-		if isAsked(p, sent) {
+		if isAsked(p, a.sent) {
 			return nil
 		}
 		return s.erp.Return(ctx, p)
@@ -105,6 +103,7 @@ func (s *Service) returned(ctx context.Context, a *attempt, o order.Order) (bool
 	if err != nil {
 		return false, err
 	}
+	a.sent = sent
 	for _, p := range a.in.Plan.Action.Returns {
 		if isAsked(p, sent) {
 			continue

@@ -31,7 +31,7 @@ func (s *Service) HistoryStatus(ctx context.Context, caller order.Caller, id int
 }
 
 // HistoryCounts counts the tenant's orders by the latest code of each module.
-func (s *Service) HistoryCounts(ctx context.Context, _ order.Caller) (order.HistoryCounts, error) {
+func (s *Service) HistoryCounts(ctx context.Context) (order.HistoryCounts, error) {
 	counts, err := s.mirror.HistoryCounts(ctx, s.tenant.ID)
 	if err != nil {
 		return order.HistoryCounts{}, databaseUnavailable(err)

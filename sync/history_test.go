@@ -93,7 +93,7 @@ func TestWritingIntoHistoriesWithAndWithoutTheERP(t *testing.T) {
 	entries, err := b.History(t.Context(), portal, unseen, order.HistoryFilter{})
 	require.NoError(t, err)
 	require.Len(t, entries, 3)
-	counts, err := b.HistoryCounts(t.Context(), operator)
+	counts, err := b.HistoryCounts(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, counts.Blocked)
 }

@@ -7,8 +7,8 @@ import (
 	"ordergate/order"
 )
 
-// Intent returns the intent of a key of the caller's own source, or, for operators, of any source. NotFound where there is
-// none or it is not the caller's to see: a customer sees its own.
+// Intent returns the intent of a key of the caller's own source, which no two customers share, or, for operators, of any source.
+// NotFound where there is none or it is not the caller's to see.
 func (s *Service) Intent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error) {
 	if source == "" {
 		source = caller.Source
@@ -21,27 +21,16 @@ func (s *Service) Intent(ctx context.Context, caller order.Caller, source, key s
 	if err != nil {
 		return order.Intent{}, databaseUnavailable(err)
 	}
-	if caller.Role == order.RoleCustomer && in.Action == nil && in.Customer != customerOf(caller) { // an action is of its source
-		return order.Intent{}, unknown
-	}
 	return in, nil
 }
 
-func customerOf(caller order.Caller) string {
-	return order.CustomerRef{ERPPartnerID: caller.ERPPartnerID}.QueueName()
-}
-
-// Intents returns a page of the intents that the caller may see, the newest first: those of its source, a customer's own, or
-// for operators all.
+// Intents returns a page of the intents that the caller may see, the newest first: those of its source, or for operators all.
 func (s *Service) Intents(ctx context.Context, caller order.Caller, f order.IntentFilter) ([]order.Intent, error) {
 	if caller.Role != order.RoleOperator {
 		if f.Source != "" && f.Source != caller.Source {
 			return nil, nil
 		}
 		f.Source = caller.Source
-	}
-	if caller.Role == order.RoleCustomer {
-		f.Customer = customerOf(caller)
 	}
 	found, err := s.mirror.ListIntents(ctx, s.tenant.ID, f)
 	if err != nil {
@@ -72,8 +61,8 @@ func (s *Service) RetryIntent(ctx context.Context, caller order.Caller, source, 
 }
 
 // CancelIntent calls an intent off. One that waits ends at once. One in doubt is never sent again: it ends when it is known
-// that the ERP has no such order, or when the order is cancelled there; until then it stays in Sending, with
-// CancelRequestedAt. Conflict if it is being placed at this moment, is placed, or was rejected.
+// that the ERP has no such order, or when the order is cancelled there, or, of an action, when it is known whether it was done, which then
+// stays so; until then it stays in Sending, with CancelRequestedAt. Conflict if it is being placed at this moment, is placed, or was rejected.
 func (s *Service) CancelIntent(ctx context.Context, caller order.Caller, source, key string) (order.Intent, error) {
 	in, err := s.Intent(ctx, caller, source, key)
 	if err != nil {
@@ -87,7 +76,7 @@ func (s *Service) CancelIntent(ctx context.Context, caller order.Caller, source,
 		return order.Intent{}, order.Errorf(order.Conflict, "intent_performed", "What was asked for is done: there is nothing to call off.")
 	case order.Placed, order.Adopted:
 		return order.Intent{}, order.Errorf(order.Conflict, "intent_placed",
-			"The order was placed: it is order %d, and can only be cancelled as that.", in.ERPOrderID)
+			"The order was placed: it is order %d. Cancel that.", in.ERPOrderID)
 	case order.Rejected:
 		return order.Intent{}, order.Errorf(order.Conflict, "intent_rejected", "The ERP rejected the request: there is nothing to cancel.")
 	case order.Queued, order.Refused:

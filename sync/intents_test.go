@@ -129,8 +129,13 @@ func TestIntentsAreSeenByThoseWhoseTheyAre(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.Place(t.Context(), operator, "k2", request("PO-2"))
 	require.NoError(t, err)
-	acme := order.Caller{Name: "acme", Role: order.RoleCustomer, Source: "portal", ERPPartnerID: 9}
-	other := order.Caller{Name: "other", Role: order.RoleCustomer, Source: "portal", ERPPartnerID: 10}
+	acme := order.Caller{Name: "acme", Role: order.RoleCustomer, Source: order.CustomerSource + "9", ERPPartnerID: 9}
+	other := order.Caller{Name: "other", Role: order.RoleCustomer, Source: order.CustomerSource + "10", ERPPartnerID: 10}
+	placed, err := b.Place(t.Context(), acme, "k3", request("PO-3"))
+	require.NoError(t, err)
+	note := "ring twice"
+	_, err = b.Act(t.Context(), acme, "k4", order.Action{Kind: order.Amend, OrderID: placed.Order.ID, Change: &order.Change{Note: &note}})
+	require.NoError(t, err)
 
 	keys := func(caller order.Caller, f order.IntentFilter) (keys []string) {
 		f.Limit = 10
@@ -141,15 +146,17 @@ func TestIntentsAreSeenByThoseWhoseTheyAre(t *testing.T) {
 		}
 		return keys
 	}
-	require.Equal(t, []string{"k2", "k1"}, keys(operator, order.IntentFilter{}))
+	require.Equal(t, []string{"k4", "k3", "k2", "k1"}, keys(operator, order.IntentFilter{}))
 	require.Equal(t, []string{"k1"}, keys(portal, order.IntentFilter{}))
 	require.Empty(t, keys(portal, order.IntentFilter{Source: "manual"}))
-	require.Equal(t, []string{"k1"}, keys(acme, order.IntentFilter{}))
+	require.Equal(t, []string{"k4", "k3"}, keys(acme, order.IntentFilter{}), "what it did with its order is its own too")
 	require.Empty(t, keys(other, order.IntentFilter{}))
-	_, err = b.Intent(t.Context(), other, "", "k1")
-	requireKind(t, err, order.NotFound, "intent_not_found")
-	_, err = b.Intent(t.Context(), acme, "", "k1")
-	require.NoError(t, err)
+	for _, key := range []string{"k3", "k4"} {
+		_, err = b.Intent(t.Context(), other, acme.Source, key)
+		requireKind(t, err, order.NotFound, "intent_not_found")
+		_, err = b.Intent(t.Context(), acme, "", key)
+		require.NoError(t, err)
+	}
 	_, err = b.CancelIntent(t.Context(), portal, "manual", "k2")
 	requireKind(t, err, order.NotFound, "intent_not_found")
 }

@@ -27,7 +27,7 @@ func (s *Service) InvoicePDF(ctx context.Context, caller order.Caller, orderID, 
 	}
 	at := slices.IndexFunc(o.Invoices, func(in order.Invoice) bool { return in.ID == invoiceID })
 	if at < 0 {
-		return order.File{}, order.Errorf(order.NotFound, "invoice_not_found", "Order %s has no invoice %d.", o.Number, invoiceID)
+		return order.File{}, invoiceNotFound(o, invoiceID)
 	}
 	if o.Invoices[at].State != order.Posted {
 		return order.File{}, order.Errorf(order.Conflict, "invoice_not_posted", "The invoice %d is not posted: there is nothing to print yet.", invoiceID)
@@ -56,8 +56,7 @@ func notPrinted(err error) *order.Error {
 	case e.Reason == odoo.Misconfigured:
 		return order.Errorf(order.Unsupported, "pdf_missing", "The ERP does not print this invoice for the gateway's user: %s.", e.Message).Because(err)
 	case e.Reason == odoo.AccessRights:
-		return order.Errorf(order.Forbidden, "erp_rights_missing",
-			"The gateway's user may not print invoices in the ERP. Its administrators must grant that: %s", e.Message).Because(err)
+		return erpRightsMissing("print invoices", e.Message, err)
 	case e.Outcome == odoo.Rejected:
 		return order.Errorf(order.Conflict, "action_refused", "The ERP would not print the invoice: %s", e.Message).Because(err)
 	}

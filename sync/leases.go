@@ -23,8 +23,7 @@ const renewEvery = store.LeaseLasts / 4
 
 // begin returns a new lease from now on, which is kept up until end.
 func (l *leases) begin() store.Lease {
-	now := l.service.now()
-	lease := store.Lease{Token: l.service.cfg.NewToken(), Now: now, Until: now.Add(store.LeaseLasts), ERPNow: l.service.erpNow()}
+	lease := l.from(l.service.cfg.NewToken())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.until[lease.Token] = lease.Until
@@ -34,6 +33,12 @@ func (l *leases) begin() store.Lease {
 		l.service.work.Go(func() { l.keepUp(idle) })
 	}
 	return lease
+}
+
+// from is the lease of a token for what is taken up at this moment.
+func (l *leases) from(token string) store.Lease {
+	now := l.service.now()
+	return store.Lease{Token: token, Now: now, Until: now.Add(store.LeaseLasts), ERPNow: l.service.erpNow()}
 }
 
 // erpNow is the ERP's clock; zero while that is not known.
@@ -102,9 +107,11 @@ func (l *leases) renew() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// What was taken over is not prolonged, and what is not claimed yet has time until its lease is over.
+	// What was taken over is not prolonged, and what is not claimed yet has time until its lease is over. A lease that was over stays so: of
+	// several intents that a token holds another may have taken one.
+	now := l.service.now()
 	for _, token := range renewed {
-		if _, held := l.until[token]; held {
+		if over, held := l.until[token]; held && now.Before(over) {
 			l.until[token] = until
 		}
 	}

@@ -25,7 +25,7 @@ type Mirror interface {
 // missing from the ids that the method returns.
 type IntentStore interface {
 	// InsertIntent stores a new intent, in state Queued or Sending, with or without a lease, and sets its ID.
-	// store.ErrExists if the key (tenant, source, key) is taken.
+	// store.ErrExists if the key (tenant, source, key) is taken; store.ErrBusy if it is an action on an order that another one holds.
 	InsertIntent(ctx context.Context, in *order.Intent) error
 	Intent(ctx context.Context, tenantID int64, source, key string) (order.Intent, error)
 	// ListIntents returns intents, the newest first.
@@ -35,7 +35,9 @@ type IntentStore interface {
 	// ClaimIntents takes up those of the intents that nobody carries, by rising id: they go to Sending under the lease, and
 	// an attempt is counted. Claimable are: Refused that lease.Anew names; Queued and Sending whose lease is free, over, or
 	// further in the future than leases last; Queued that a token of lease.Held holds. One in Sending whose token was left
-	// behind was abandoned by a crash: its UnknownAt becomes lease.ERPNow; while that is not known, it is not claimed.
+	// behind was abandoned by a crash: its UnknownAt becomes lease.ERPNow; while that is not known, it is not claimed. One that was
+	// Refused begins anew, an action without its plan. store.ErrBusy, and none is claimed, if such a one is an action on an order that
+	// another one holds.
 	ClaimIntents(ctx context.Context, tenantID int64, ids []int64, lease store.Lease) ([]order.Intent, error)
 	// ClaimQueued takes up to limit queued intents that nobody carries: the first of each customer of each source, the
 	// oldest first. It passes over the customers that have an acknowledged intent in
@@ -49,8 +51,8 @@ type IntentStore interface {
 	// SavePlans stores the plans of intents, by id, that had none, or the same without a look at the stock.
 	SavePlans(ctx context.Context, tenantID int64, token string, plans map[int64]order.Plan) ([]int64, error)
 
-	// PlaceIntents stores the orders with their lines, appends to their histories, and closes the intents as Placed, all in
-	// one transaction, and returns the orders as stored, by intent.
+	// PlaceIntents stores the orders with their lines, appends to their histories, and closes the intents as Placed, or actions as
+	// Performed, all in one transaction, and returns the orders as stored, by intent.
 	PlaceIntents(ctx context.Context, tenantID int64, token string, placed []store.Placed) (map[int64]order.Order, error)
 	// EndAttempts writes down how attempts ended that placed nothing, in one transaction, and gives the leases back.
 	EndAttempts(ctx context.Context, tenantID int64, token string, ends []store.End) ([]int64, error)
@@ -68,7 +70,7 @@ type IntentStore interface {
 	// RetryIntent makes an intent in Parked or Sending due at once, in Sending, its strikes forgotten. False if it is in
 	// another state.
 	RetryIntent(ctx context.Context, tenantID, id int64, at time.Time) (bool, error)
-	// PurgeIntents deletes up to limit intents that ended before a time: Placed, Rejected, Refused, CalledOff.
+	// PurgeIntents deletes up to limit intents that ended before a time: Placed, Performed, Rejected, Refused, CalledOff.
 	PurgeIntents(ctx context.Context, tenantID int64, before time.Time, limit int) (int, error)
 }
 

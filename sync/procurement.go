@@ -7,8 +7,8 @@ import (
 )
 
 // Procurement returns the purchase orders that the ERP raised for an order that the caller may see, by rising id, as the ERP says they stand
-// now. What the order's history does not say of them yet is entered there. Errors: NotFound; Unsupported where the ERP has no purchases,
-// Forbidden where the gateway's user may not read them; Unavailable.
+// now. What the order's history does not say of them yet is entered there, before the sync does. Errors: NotFound; Unsupported where the
+// ERP has no purchases, Forbidden where the gateway's user may not read them; Unavailable.
 func (s *Service) Procurement(ctx context.Context, caller order.Caller, id int64) ([]order.Purchase, error) {
 	if _, err := s.visibleOrder(ctx, caller, id); err != nil {
 		return nil, err
@@ -25,8 +25,7 @@ func (s *Service) Procurement(ctx context.Context, caller order.Caller, id int64
 		return nil, order.Errorf(order.Unsupported, "purchase_missing",
 			"The ERP raises no purchase orders for orders. Install the application Purchase (purchase) there.")
 	case !permitted:
-		return nil, order.Errorf(order.Forbidden, "erp_rights_missing",
-			"The gateway's user may not read purchase orders in the ERP. Its administrators must grant the group Purchase / User.")
+		return nil, erpRightsMissing("read purchase orders", "the group Purchase / User.", nil)
 	}
 	if err := s.namePurchased(ctx, purchases); err != nil {
 		return nil, notRead(err, "products")

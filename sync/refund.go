@@ -8,6 +8,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"ordergate/odoo"
 	"ordergate/order"
 )
 
@@ -88,7 +89,7 @@ func (s *Service) cameBack(ctx context.Context, o order.Order, left []order.Invo
 	for _, l := range o.Lines {
 		back, open := decimal.Zero, decimal.Zero
 		for _, m := range sent {
-			if m.LineID == l.ERPLineID && m.Alike {
+			if m.LineID == l.ERPLineID && m.CountsAs(l) {
 				back = back.Add(m.Refunded)
 			}
 		}
@@ -147,10 +148,7 @@ const maxReason = 100
 
 func shortReason(reason string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(reason), "\n")
-	if runes := []rune(line); len(runes) > maxReason {
-		return string(runes[:maxReason])
-	}
-	return line
+	return order.Shorten(line, maxReason)
 }
 
 func nothingToRefund(message string) *order.Error {
@@ -158,9 +156,41 @@ func nothingToRefund(message string) *order.Error {
 }
 
 // refund makes the credit notes that are planned and not posted yet.
-func (s *Service) refund(ctx context.Context, a *attempt, _ order.Order) error {
+func (s *Service) refund(ctx context.Context, a *attempt, o order.Order) error {
 	plan := a.in.Plan.Action.Refund
+	if a.in.Attempts > 1 {
+		if err := s.requireUncredited(ctx, *plan, o); err != nil {
+			return odoo.NotBegun(err)
+		}
+	}
 	return eachPart(plan.Credits, func(p order.PlannedCredit) error { return s.erp.Credit(ctx, p, plan.Date, plan.Memo) })
+}
+
+// requireUncredited refuses a plan of which others have credited a part since, or taken it off another invoice: the ERP would credit it once
+// more. A credit note of the plan that is there already is left to the ERP.
+func (s *Service) requireUncredited(ctx context.Context, plan order.PlannedRefund, o order.Order) error {
+	made, err := s.erp.Refunded(ctx, plan)
+	if err != nil {
+		return err
+	}
+	invoiced, credited, _, err := s.erp.InvoicedLines(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	left := notCredited(invoiced, credited)
+	for _, p := range plan.Credits {
+		if made[p.InvoiceID].State != "" {
+			continue
+		}
+		for _, l := range p.Lines {
+			i := slices.IndexFunc(left, func(in order.InvoicedLine) bool { return in.InvoiceID == p.InvoiceID && in.LineID == l.LineID })
+			if i < 0 || left[i].Quantity.LessThan(l.Quantity) {
+				return order.Errorf(order.Conflict, "refunded_otherwise",
+					"Somebody credited line %d in the ERP meanwhile. Look at the order, and refund what is left with a new key.", l.LineID)
+			}
+		}
+	}
+	return nil
 }
 
 // refunded reports whether all the credit notes that were planned are posted.

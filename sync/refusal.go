@@ -32,7 +32,7 @@ func reason(err error) odoo.Reason {
 // general reports whether what kept an order from being sent lies in the ERP or the database as such, and not in the order:
 // time mends it, for this order as for all.
 func general(err error) bool {
-	if errors.Is(err, errHalted) || errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
+	if errors.Is(err, errHalted) || errors.Is(err, errMayStillAppear) || errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
 		return true
 	}
 	r := reason(err)
@@ -53,6 +53,12 @@ func erpUnavailable(err error) *order.Error {
 			"The ERP cannot be reached. Nothing was accepted or changed; try again, with the same key if there is one.").
 			RetryIn(5 * time.Second).Because(err)
 	}
+}
+
+// erpRightsMissing is the answer where the gateway's user may not do something in the ERP. It may be asked for again.
+func erpRightsMissing(what, grant string, cause error) *order.Error {
+	return order.Errorf(order.Forbidden, "erp_rights_missing",
+		"The gateway's user may not %s in the ERP. Its administrators must grant that: %s", what, grant).Because(cause)
 }
 
 // breakerOpen is the state in which the ERP is left alone.
@@ -132,15 +138,4 @@ func requestField(column string, row int) string {
 		return fmt.Sprintf("lines[%d]", row)
 	}
 	return ""
-}
-
-// notBegun turns the failure of reading, before anything was asked for, into that of the whole.
-func notBegun(err error) error {
-	var e *odoo.Error
-	if !errors.As(err, &e) || e.Outcome != odoo.Unknown {
-		return err
-	}
-	before := *e
-	before.Outcome = odoo.NotSent
-	return &before
 }

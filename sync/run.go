@@ -121,12 +121,13 @@ func (s *Service) pause() time.Duration {
 }
 
 // Sync brings everything that changed in the ERP since the last time: products and customers first, which orders
-// name, then orders, then what was deleted. The first time, it reads everything; ErrBackfillElsewhere if another process
-// does so at the moment. Trouble with one of them does not keep the others from their turn: orders fetch what they miss.
+// name, then orders, then what was deleted, then what histories are to say of purchases. The first time, it reads everything;
+// ErrBackfillElsewhere if another process does so at the moment. Trouble with one of them does not keep the others from their turn: orders
+// fetch what they miss.
 func (s *Service) Sync(ctx context.Context) error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
-	return errors.Join(s.syncProducts(ctx), s.syncPartners(ctx), s.syncOrders(ctx))
+	return errors.Join(s.syncProducts(ctx), s.syncPartners(ctx), s.syncOrders(ctx), s.syncPurchases(ctx))
 }
 
 // syncUnannounced makes a round because Odoo tried to tell of something and could not. Of the youngest orders, too, some may

@@ -45,7 +45,7 @@ type Config struct {
 	Lanes int
 	// MaxQueue is how many requests may wait for a lane. Default 200.
 	MaxQueue int
-	// MaxActions is how many actions may be under way at once for callers who wait. Default 16.
+	// MaxActions is how many actions may be under way at once for callers who wait; those that go together are one. Default 16.
 	MaxActions int
 	// MaxBacklog is how many orders may be queued in the database. Default 100,000.
 	MaxBacklog int
@@ -85,8 +85,9 @@ type Service struct {
 	shared     sharedSync
 	impossible idSet
 	runner     runner
-	syncing    sync.Mutex   // held by the one sync at a time
-	rounds     rounds       // needs syncing
+	syncing    sync.Mutex // held by the one sync at a time
+	rounds     rounds     // needs syncing
+	purchases  toldPurchases
 	found      atomic.Int64 // orders in which a sync found something new
 	webhooks   webhooks
 
@@ -147,6 +148,7 @@ func New(cfg Config) (*Service, error) {
 	s.leases = leases{service: s, until: map[string]time.Time{}}
 	s.backlog = backlog{most: int64(cfg.MaxBacklog)}
 	s.runner = runner{service: s, token: cfg.NewToken()}
+	s.purchases = toldPurchases{}
 	s.rounds = rounds{interval: cfg.SyncInterval, limit: cfg.TransactionLimit}
 	s.metrics = newMetrics(cfg, &s.lanes)
 	s.webhooks.init(s, cfg)

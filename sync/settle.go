@@ -146,7 +146,7 @@ func (s *Service) end(a *attempt) store.End {
 		IntentID: a.in.ID, Acknowledged: a.in.Acknowledged, ERPOrderID: a.in.ERPOrderID,
 	}
 	promised := a.in.Acknowledged && !failpoint.Out(failpoint.Acknowledged)
-	noRights := reason(a.err) == odoo.AccessRights
+	noRights := reason(a.err) == odoo.AccessRights && !isRefusal(a.err) // a part that was done is not to be asked for again
 	own := a.strike || noRights || a.outcome == odoo.NotSent && !general(a.err)
 	switch {
 	case a.calledOff:

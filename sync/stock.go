@@ -36,11 +36,17 @@ type StockERP interface {
 
 	// Purchases returns the purchase orders that were raised for an order, and those of known, SKUs not set.
 	Purchases(ctx context.Context, orderID int64, known []int64) (purchases []order.Purchase, installed, permitted bool, err error)
+	// PurchaseLineHeads lists the lines of purchase orders that were written since, or whose purchase order was, which is their OrderID;
+	// none where the ERP has no purchases, or hides them.
+	PurchaseLineHeads(ctx context.Context, page odoo.Page) ([]odoo.LineHead, error)
+	// PurchasesByOrder returns purchase orders by the orders that they were raised for, SKUs not set. A cancelled one may stand without lines
+	// at orders that it perhaps was raised for.
+	PurchasesByOrder(ctx context.Context, ids []int64) (map[int64][]order.Purchase, error)
 }
 
 // Warehouses returns the ERP's warehouses, by rising id. Errors: Unsupported without its stock, Forbidden without the right to it,
 // Unavailable.
-func (s *Service) Warehouses(ctx context.Context, _ order.Caller) ([]order.Warehouse, error) {
+func (s *Service) Warehouses(ctx context.Context) ([]order.Warehouse, error) {
 	warehouses, err := s.warehouses(ctx)
 	if err != nil {
 		return nil, notRead(err, "warehouses")
@@ -63,8 +69,8 @@ func (s *Service) warehouses(ctx context.Context) ([]order.Warehouse, error) {
 // Stock returns how much there is of the products with these SKUs in each warehouse, or in the one with a code or id: by warehouse, and
 // then by product. It asks the ERP once for each warehouse. Errors: as for Warehouses; Unprocessable for a SKU or warehouse that there is
 // not.
-func (s *Service) Stock(ctx context.Context, caller order.Caller, skus []string, warehouse string) ([]order.StockLevel, error) {
-	warehouses, err := s.Warehouses(ctx, caller)
+func (s *Service) Stock(ctx context.Context, skus []string, warehouse string) ([]order.StockLevel, error) {
+	warehouses, err := s.Warehouses(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -187,8 +193,7 @@ func notRead(err error, what string) error {
 	case isRefusal(err):
 		return err
 	case reason(err) == odoo.AccessRights && errors.As(err, &e):
-		return order.Errorf(order.Forbidden, "erp_rights_missing",
-			"The gateway's user may not read %s in the ERP. Its administrators must grant that: %s", what, e.Message).Because(err)
+		return erpRightsMissing("read "+what, e.Message, err)
 	case errors.As(err, &e):
 		return erpUnavailable(err)
 	}

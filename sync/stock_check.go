@@ -11,8 +11,8 @@ import (
 	"ordergate/order"
 )
 
-// checkStock compares what the orders of a batch ask for with what is free in the ERP, in one call, if the tenant wants that. It is done once for
-// each order, before anything of it is sent: what came of it is stored with the plan.
+// checkStock compares what the orders of a batch ask for with what is free in the ERP, in one call, if the tenant wants that: each with what
+// those before it leave. It is done once for each order, before anything of it is sent: what came of it is stored with the plan.
 func (s *Service) checkStock(ctx context.Context, token string, attempts []*attempt) {
 	policy := s.tenant.Settings.StockCheck
 	if policy != order.StockRefuse && policy != order.StockBackorder {
@@ -49,6 +49,7 @@ func (s *Service) checkStock(ctx context.Context, token string, attempts []*atte
 			continue
 		}
 		plans[a.in.ID] = a.in.Plan
+		order.TakeStock(a.in.Request.Lines, a.in.Plan.ProductIDs, free)
 	}
 	if len(plans) == 0 {
 		return

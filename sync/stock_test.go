@@ -33,8 +33,11 @@ type stockERP struct {
 	lose       error // what the next call that changes something answers, although it did it
 	never      error // what it answers without having done it
 	purchases  []order.Purchase
-	knew       []int64 // the purchases that it was asked for by id
-	hidden     bool    // purchases may not be read
+	knew       []int64                    // the purchases that it was asked for by id
+	bought     map[int64][]order.Purchase // by order
+	written    time.Time                  // all of bought
+	readBought int                        // calls
+	hidden     bool                       // purchases may not be read
 	noStock    bool
 	noPurchase bool
 	loses      func(place func() []odoo.Loaded) []odoo.Loaded // what becomes of placing; nil: nothing
@@ -92,7 +95,7 @@ func (e *stockERP) FreeStock(_ context.Context, ids []int64) (map[int64]order.Fr
 func (e *stockERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, error) {
 	snapshots, err := e.ERP.Orders(ctx, ids)
 	for i := range snapshots {
-		snapshots[i].Deliveries = slices.Clone(e.deliveries)
+		snapshots[i].Deliveries, snapshots[i].Warehouse = slices.Clone(e.deliveries), e.warehouse
 	}
 	return snapshots, err
 }
@@ -138,6 +141,31 @@ func (e *stockERP) Release(context.Context, []int64) error {
 func (e *stockERP) Purchases(_ context.Context, _ int64, known []int64) ([]order.Purchase, bool, bool, error) {
 	e.knew = known
 	return e.purchases, !e.noPurchase, !e.hidden, nil
+}
+
+func (e *stockERP) PurchaseLineHeads(_ context.Context, page odoo.Page) ([]odoo.LineHead, error) {
+	var heads []odoo.LineHead
+	for _, purchases := range e.bought {
+		for _, p := range purchases {
+			if !e.written.Before(page.Since) {
+				heads = append(heads, odoo.LineHead{ID: 10 * p.ID, OrderID: p.ID, WriteDate: e.written})
+			}
+		}
+	}
+	return heads, nil
+}
+
+func (e *stockERP) PurchasesByOrder(_ context.Context, ids []int64) (map[int64][]order.Purchase, error) {
+	e.readBought++
+	of := map[int64][]order.Purchase{}
+	for id, purchases := range e.bought {
+		for _, p := range purchases {
+			if slices.Contains(ids, p.ID) {
+				of[id] = append(of[id], p)
+			}
+		}
+	}
+	return of, nil
 }
 
 // codes are those of an order's history that begin with "inventory:" or "procurement:", with how often each stands there.
@@ -226,6 +254,43 @@ func TestStockIsCheckedOnceForAGroup(t *testing.T) {
 		require.Len(t, b.erpOrders(t, "PO-"+key), 1)
 	}
 	require.Less(t, erp.asked, len(wishes), "a call for each group, not for each order")
+}
+
+// Of orders that go together, each finds what those before it leave, and one that is refused takes nothing.
+func TestStockIsSpentWithinAGroup(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []order.StockPolicy{order.StockRefuse, order.StockBackorder} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			b, erp := setupStock(t, policy)
+			require.NoError(t, b.Sync(t.Context()))
+			erp.free = 5
+			wishes := map[string]int64{"k1": 4, "k2": 4, "k3": 1}
+			b.restart(t, func(cfg *ordersync.Config) { cfg.ERP = restingERP{erp} })
+			for _, key := range []string{"k1", "k2", "k3"} {
+				_, err := b.Enqueue(t.Context(), portal, key, request("PO-"+key, func(r *order.Request) {
+					r.Customer = order.CustomerRef{Ref: key, Name: "Customer " + key}
+					r.Lines[0].Quantity = decimal.NewFromInt(wishes[key])
+				}))
+				require.NoError(t, err)
+			}
+			b.restart(t, func(cfg *ordersync.Config) { cfg.Lanes = 1 })
+			for _, key := range []string{"k1", "k2", "k3"} {
+				b.drain(t, key)
+			}
+			require.Equal(t, 1, erp.asked, "they went together")
+			if policy == order.StockRefuse {
+				require.Equal(t, order.Placed, b.intent(t, "k1").State)
+				require.Equal(t, order.Rejected, b.intent(t, "k2").State)
+				require.Contains(t, b.intent(t, "k2").Failure.Violations[0].Message, " 1 are free")
+				require.Equal(t, order.Placed, b.intent(t, "k3").State)
+				return
+			}
+			require.Equal(t, 0, b.stockCodes(t, b.intent(t, "k1").ERPOrderID)[order.HistoryShort])
+			require.Equal(t, "1", b.intent(t, "k2").Plan.Stock.Short[0].Available.String())
+			require.Equal(t, "-3", b.intent(t, "k3").Plan.Stock.Short[0].Available.String())
+		})
+	}
 }
 
 // What was found before an order was sent stands at the next attempt, whatever the stock says by then.
@@ -390,20 +455,20 @@ func TestStockOfProducts(t *testing.T) {
 	t.Parallel()
 	b, erp := setupStock(t, order.StockOff)
 	sku := request("PO-1").Lines[0].SKU
-	levels, err := b.Stock(t.Context(), portal, []string{sku, sku}, "")
+	levels, err := b.Stock(t.Context(), []string{sku, sku}, "")
 	require.NoError(t, err)
 	require.Len(t, levels, 2, "one for each warehouse")
-	levels, err = b.Stock(t.Context(), portal, []string{sku}, "S2")
+	levels, err = b.Stock(t.Context(), []string{sku}, "S2")
 	require.NoError(t, err)
 	require.Len(t, levels, 1)
 	require.Equal(t, hubs[1], levels[0].Warehouse)
-	_, err = b.Stock(t.Context(), portal, []string{sku, "nope"}, "")
+	_, err = b.Stock(t.Context(), []string{sku, "nope"}, "")
 	e := requireKind(t, err, order.Unprocessable, "unknown_sku")
 	require.Equal(t, "sku", e.Violations[0].Field)
-	_, err = b.Stock(t.Context(), portal, []string{sku}, "S3")
+	_, err = b.Stock(t.Context(), []string{sku}, "S3")
 	requireKind(t, err, order.Unprocessable, "unknown_warehouse")
 	erp.noStock = true
-	_, err = b.Stock(t.Context(), portal, []string{sku}, "")
+	_, err = b.Stock(t.Context(), []string{sku}, "")
 	requireKind(t, err, order.Unsupported, "stock_missing")
 }
 

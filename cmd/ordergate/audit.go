@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"ordergate/order"
@@ -21,12 +19,6 @@ type auditCommand struct {
 	Pause  time.Duration `default:"30s" help:"How long a difference must last to count: longer than a running gateway takes to sync twice."`
 	JSON   bool          `help:"Print the findings as JSON."`
 }
-
-// exitFindings is the exit code of an audit that leaves differences behind, and of histories that are not as they were written.
-const exitFindings = 3
-
-// errDifferences ends a command that found something to differ from what it should be, and has said so.
-var errDifferences = errors.New("differences are left")
 
 // auditReport is what an audit of one tenant found.
 type auditReport struct {
@@ -83,15 +75,7 @@ func (c auditCommand) Run(ctx context.Context, term terminal) error {
 		reports = append(reports, report)
 		return nil
 	})
-	if printErr := c.print(term.out, reports); err == nil {
-		err = printErr
-	}
-	for _, r := range reports {
-		if err == nil && r.Left > 0 {
-			err = errDifferences
-		}
-	}
-	return err
+	return printReports(term.out, c.JSON, reports, err)
 }
 
 func newAuditReport(tenant string, run order.AuditRun) auditReport {
@@ -102,32 +86,15 @@ func newAuditReport(tenant string, run order.AuditRun) auditReport {
 	}
 }
 
-func (c auditCommand) print(w io.Writer, reports []auditReport) error {
-	if c.JSON {
-		return printJSON(w, reports)
-	}
-	for _, r := range reports {
-		if err := r.print(w); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (r auditReport) differs() bool { return r.Left > 0 }
 
 func (r auditReport) print(w io.Writer) error {
 	fmt.Fprintf(w, "Tenant %s: %d orders differ from Odoo (%d calls, %d rows, %.1f s).\n", r.Tenant, len(r.Findings), r.Calls, r.Rows, r.Seconds)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if len(r.Findings) > 0 {
-		fmt.Fprintln(table, "ORDER\tNUMBER\tKIND\tSTATE\tWHAT DIFFERS")
+	rows := make([][]string, len(r.Findings))
+	for i, f := range r.Findings {
+		rows[i] = []string{fmt.Sprint(f.ERPOrderID), f.Number, string(f.Kind), string(f.State), whatDiffers(f.Detail, f.Failure)}
 	}
-	for _, f := range r.Findings {
-		what := f.Detail
-		if f.Failure != "" {
-			what += " (not repaired: " + f.Failure + ")"
-		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", f.ERPOrderID, plain(f.Number), f.Kind, f.State, plain(what))
-	}
-	if err := table.Flush(); err != nil {
+	if err := printTable(w, []string{"ORDER", "NUMBER", "KIND", "STATE", "WHAT DIFFERS"}, rows); err != nil {
 		return err
 	}
 	if r.Unsettled > 0 {

@@ -92,6 +92,9 @@ func (f tenantFlags) tenants() ([]tenantConfig, error) {
 		if f.OdooURL != "" {
 			return nil, errors.New("give either --tenants or --odoo-url, not both")
 		}
+		if f.StockCheck != "" && f.StockCheck != string(order.StockOff) {
+			return nil, errors.New("ORDERGATE_STOCK_CHECK is for a single tenant; in the file of --tenants, each has stock_check in its settings")
+		}
 		return readTenants(f.Tenants)
 	}
 	var missing []string

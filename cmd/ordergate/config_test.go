@@ -71,6 +71,11 @@ func TestMissingSettingsAreNamed(t *testing.T) {
 	require.ErrorContains(t, err, "ORDERGATE_ODOO_DB, ORDERGATE_ODOO_USER, ORDERGATE_ODOO_PASSWORD or ORDERGATE_ODOO_PASSWORD_FILE")
 	_, err = tenantFlags{OdooURL: "http://odoo", Tenants: "x.yaml"}.tenants()
 	require.ErrorContains(t, err, "not both")
+	_, err = tenantFlags{StockCheck: "refuse", Tenants: "x.yaml"}.tenants()
+	require.ErrorContains(t, err, "stock_check", "what would be ignored is refused")
+	file := tenantsFile(t, "tenants: [{name: a}]")
+	_, err = tenantFlags{StockCheck: "off", Tenants: file}.tenants()
+	require.NoError(t, err)
 }
 
 func TestProtocolOfOdoo(t *testing.T) {

@@ -70,6 +70,36 @@ func TestHistoryVerifyCommand(t *testing.T) {
 	}
 }
 
+// What was found is told also if another tenant's histories cannot be read.
+func TestHistoryVerifyGoesOnAfterAFailure(t *testing.T) {
+	t.Parallel()
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "mirror.db")
+	var stdout, stderr bytes.Buffer
+	term := terminal{&stdout, &stderr}
+	require.Zero(t, run(t.Context(), []string{"migrate", "up", "--database", dsn}, term), stderr.String())
+	db, err := store.Open(t.Context(), dsn, store.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	at := time.Date(2026, 3, 14, 10, 0, 0, 0, time.UTC)
+	for _, name := range []string{"first", "unreadable", "last"} {
+		tenant, err := db.EnsureTenant(t.Context(), name)
+		require.NoError(t, err)
+		_, err = db.UpsertOrders(t.Context(), tenant, []order.Snapshot{{Order: order.Order{ID: 1, Status: order.Confirmed}, WriteDate: at, ReadAt: at}}, "sync")
+		require.NoError(t, err)
+		change := "UPDATE history_entries SET written_by = 'me' WHERE tenant_id = ? AND position = 2"
+		if name == "unreadable" {
+			change = "UPDATE history_entries SET recorded_at = 'never' WHERE tenant_id = ?"
+		}
+		_, err = db.DB().ExecContext(t.Context(), change, tenant)
+		require.NoError(t, err)
+	}
+	stdout.Reset()
+	require.Equal(t, 1, run(t.Context(), []string{"history", "verify", "--database", dsn}, term))
+	require.Contains(t, stdout.String(), "Tenant first: 1 faults")
+	require.Contains(t, stdout.String(), "Tenant last: 1 faults")
+	require.Contains(t, stderr.String(), "tenant unreadable:")
+}
+
 func TestKeysOfModules(t *testing.T) {
 	t.Parallel()
 	check := func(change func(c *keyCreateCommand)) error {

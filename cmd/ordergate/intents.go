@@ -17,7 +17,7 @@ type intentsCommand struct {
 	List   intentsListCommand   `cmd:"" help:"List intents, the newest first."`
 	Show   intentsShowCommand   `cmd:"" help:"Show all that is known of an intent, and what it asks for."`
 	Retry  intentsRetryCommand  `cmd:"" help:"Have a parked intent, or one in doubt, tried again at once."`
-	Cancel intentsCancelCommand `cmd:"" help:"Call an intent off. If its order is found to exist, it is cancelled in Odoo."`
+	Cancel intentsCancelCommand `cmd:"" help:"Call an intent off. An order that is found to have been placed is cancelled in Odoo."`
 }
 
 // intents is what the commands need of a tenant's service.
@@ -61,7 +61,7 @@ func (f intentFlags) with(ctx context.Context, do func(service intents, operator
 type intentsListCommand struct {
 	intentFlags
 	Source  string   `help:"Only intents of this source."`
-	State   []string `placeholder:"STATE,…" help:"Only intents in one of these states: queued, sending, parked, placed, rejected, refused, cancelled."`
+	State   []string `placeholder:"STATE,…" help:"Only intents in one of these states: queued, sending, parked, placed, performed, rejected, refused, cancelled, adopted."`
 	InDoubt bool     `help:"Only intents whose outcome is not known."`
 	Limit   int      `default:"50" help:"How many to list at most."`
 	JSON    bool     `help:"Print them as JSON."`
@@ -173,11 +173,20 @@ func (c intentsCancelCommand) Run(ctx context.Context, term terminal) error {
 		if err != nil {
 			return err
 		}
-		said := "It is called off, and its key is answered so."
-		if in.State != order.CalledOff {
-			said = "It ends as soon as a running gateway knows whether Odoo has the order, which is then cancelled there;\n`ordergate intents show` says what came of it."
-		}
-		_, err = fmt.Fprintln(term.err, said)
+		_, err = fmt.Fprintln(term.err, calledOffAs(in))
 		return err
 	})
+}
+
+// calledOffAs says what calling an intent off comes to.
+func calledOffAs(in order.Intent) string {
+	const shows = ";\n`ordergate intents show` says what came of it."
+	switch {
+	case in.State == order.CalledOff:
+		return "It is called off, and its key is answered so."
+	case in.Action != nil:
+		return "It is not asked for again, and ends as soon as a running gateway knows whether Odoo did it. What was done stays done" + shows
+	default:
+		return "It ends as soon as a running gateway knows whether Odoo has the order, which is then cancelled there" + shows
+	}
 }

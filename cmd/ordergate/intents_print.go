@@ -14,24 +14,26 @@ import (
 
 // intentView is an intent as JSON shows it.
 type intentView struct {
-	Key               string        `json:"key"`
-	Source            string        `json:"source"`
-	Caller            string        `json:"caller"`
-	State             string        `json:"state"`
-	InDoubt           bool          `json:"in_doubt"`
-	Acknowledged      bool          `json:"acknowledged"`
-	Customer          string        `json:"customer"`
-	OrderID           int64         `json:"order_id,omitzero"`
-	Failure           *failureView  `json:"failure,omitempty"`
-	Attempts          int           `json:"attempts"`
-	Strikes           int           `json:"strikes"`
-	CreatedAt         time.Time     `json:"created_at"`
-	UpdatedAt         time.Time     `json:"updated_at"`
-	NextAttemptAt     time.Time     `json:"next_attempt_at,omitzero"`
-	LeaseUntil        time.Time     `json:"lease_until,omitzero"`
-	UnknownAt         time.Time     `json:"unknown_at,omitzero"`
-	CancelRequestedAt time.Time     `json:"cancel_requested_at,omitzero"`
-	Request           order.Request `json:"request"`
+	Key               string       `json:"key"`
+	Source            string       `json:"source"`
+	Caller            string       `json:"caller"`
+	State             string       `json:"state"`
+	InDoubt           bool         `json:"in_doubt"`
+	Acknowledged      bool         `json:"acknowledged"`
+	Customer          string       `json:"customer,omitempty"`
+	OrderID           int64        `json:"order_id,omitzero"`
+	Failure           *failureView `json:"failure,omitempty"`
+	Attempts          int          `json:"attempts"`
+	Strikes           int          `json:"strikes"`
+	CreatedAt         time.Time    `json:"created_at"`
+	UpdatedAt         time.Time    `json:"updated_at"`
+	NextAttemptAt     time.Time    `json:"next_attempt_at,omitzero"`
+	LeaseUntil        time.Time    `json:"lease_until,omitzero"`
+	UnknownAt         time.Time    `json:"unknown_at,omitzero"`
+	CancelRequestedAt time.Time    `json:"cancel_requested_at,omitzero"`
+
+	Request *order.Request `json:"request,omitempty"` // to place an order
+	Action  *order.Action  `json:"action,omitempty"`  // or to do something with one
 }
 
 type failureView struct {
@@ -46,7 +48,10 @@ func viewIntent(in order.Intent) intentView {
 		Acknowledged: in.Acknowledged, Customer: customerName(in), OrderID: in.ERPOrderID,
 		Attempts: in.Attempts, Strikes: in.Strikes, CreatedAt: in.CreatedAt.UTC(), UpdatedAt: in.UpdatedAt.UTC(),
 		NextAttemptAt: in.NextAttemptAt, LeaseUntil: in.LeaseUntil, UnknownAt: in.UnknownAt,
-		CancelRequestedAt: in.CancelRequestedAt, Request: in.Request,
+		CancelRequestedAt: in.CancelRequestedAt, Action: in.Action,
+	}
+	if in.Action == nil {
+		view.Request = &in.Request
 	}
 	if in.Failure != nil {
 		view.Failure = &failureView{Code: in.Failure.Code, Detail: in.Failure.Message}
@@ -77,15 +82,15 @@ func printJSON(w io.Writer, v any) error {
 // printIntents prints a table.
 func printIntents(w io.Writer, found []order.Intent, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "AGE\tSTATE\tATTEMPTS\tSOURCE\tKEY\tCUSTOMER\tFAILURE")
+	fmt.Fprintln(table, "AGE\tSTATE\tATTEMPTS\tSOURCE\tKEY\tWISH\tCUSTOMER\tFAILURE")
 	for _, in := range found {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", age(now.Sub(in.CreatedAt)), standing(in), in.Attempts,
-			plain(in.Source), plain(in.Key), plain(customerName(in)), failureLine(in))
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", age(now.Sub(in.CreatedAt)), standing(in), in.Attempts,
+			plain(in.Source), plain(in.Key), wish(in), plain(customerName(in)), failureLine(in))
 	}
 	return table.Flush()
 }
 
-// printIntent prints everything, a line for each thing and then the request.
+// printIntent prints everything, a line for each thing and then what was asked for.
 func printIntent(w io.Writer, in order.Intent) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	line := func(name, value string) {
@@ -101,6 +106,7 @@ func printIntent(w io.Writer, in order.Intent) error {
 	line("key", plain(in.Key))
 	line("source", plain(in.Source))
 	line("sent by", plain(in.Caller))
+	line("wish", wish(in))
 	line("state", standing(in))
 	line("customer", plain(customerName(in)))
 	if in.ERPOrderID != 0 {
@@ -125,7 +131,46 @@ func printIntent(w io.Writer, in order.Intent) error {
 		return err
 	}
 	fmt.Fprintln(w)
+	if in.Action != nil {
+		return printJSON(w, in.Action)
+	}
 	return printJSON(w, in.Request)
+}
+
+// wish says in a few words what is asked for.
+func wish(in order.Intent) string {
+	a := in.Action
+	if a == nil {
+		return "place an order"
+	}
+	switch a.Kind {
+	case order.Hold:
+		return fmt.Sprintf("put order %d on hold", a.OrderID)
+	case order.Fulfil:
+		return fmt.Sprintf("send what order %d asks for", a.OrderID)
+	case order.Pay:
+		return fmt.Sprintf("register a payment%s of invoice %d, order %d", amountOf(a), a.InvoiceID, a.OrderID)
+	case order.Return:
+		return fmt.Sprintf("take goods of order %d back", a.OrderID)
+	case order.Receive:
+		return fmt.Sprintf("receive return %d, order %d", a.ReturnID, a.OrderID)
+	case order.Assign:
+		return fmt.Sprintf("assign order %d to warehouse %s", a.OrderID, plain(a.Warehouse))
+	case order.Reserve:
+		return fmt.Sprintf("reserve goods for order %d", a.OrderID)
+	case order.Release:
+		return fmt.Sprintf("release what is reserved for order %d", a.OrderID)
+	default:
+		return fmt.Sprintf("%s order %d", a.Kind, a.OrderID)
+	}
+}
+
+// amountOf is the amount of a payment behind a space; empty for all that is due.
+func amountOf(a *order.Action) string {
+	if a.Amount == nil {
+		return ""
+	}
+	return " " + a.Amount.String()
 }
 
 // standing is the state, and what else there is to know of where the intent stands.
@@ -141,7 +186,7 @@ func standing(in order.Intent) string {
 }
 
 func customerName(in order.Intent) string {
-	if in.Customer != "" {
+	if in.Customer != "" || in.Action != nil {
 		return in.Customer
 	}
 	return in.Request.Customer.QueueName()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -42,16 +43,56 @@ func TestIntentsAreListedAsATable(t *testing.T) {
 	calledOff.CancelRequestedAt, calledOff.CreatedAt = noon, noon.Add(-5*time.Hour)
 	ofPartner := cartIntent("d", order.Placed)
 	ofPartner.Customer, ofPartner.Request.Customer, ofPartner.CreatedAt = "", order.CustomerRef{ERPPartnerID: 9}, noon.Add(time.Second)
+	action := order.Intent{Source: "portal", Key: "e", State: order.Performed, CreatedAt: noon, ERPOrderID: 4711,
+		Action: &order.Action{Kind: order.Confirm, OrderID: 4711}}
 	var out bytes.Buffer
 
-	require.NoError(t, printIntents(&out, []order.Intent{cartIntent("a", order.Queued), doubtful, calledOff, ofPartner}, noon))
+	require.NoError(t, printIntents(&out, []order.Intent{cartIntent("a", order.Queued), doubtful, calledOff, ofPartner, action}, noon))
 
 	require.Equal(t, ""+
-		"AGE  STATE                ATTEMPTS  SOURCE  KEY  CUSTOMER   FAILURE\n"+
-		"3m   queued               0         portal  a    ref:u-17   \n"+
-		"2d   sending (in doubt)   3         portal  b    ref:u-17   in_doubt: No answer from [2J Odoo.\n"+
-		"5h   parked (called off)  0         portal  c    ref:u-17   \n"+
-		"0s   placed               0         portal  d    partner:9  \n", out.String())
+		"AGE  STATE                ATTEMPTS  SOURCE  KEY  WISH                CUSTOMER   FAILURE\n"+
+		"3m   queued               0         portal  a    place an order      ref:u-17   \n"+
+		"2d   sending (in doubt)   3         portal  b    place an order      ref:u-17   in_doubt: No answer from [2J Odoo.\n"+
+		"5h   parked (called off)  0         portal  c    place an order      ref:u-17   \n"+
+		"0s   placed               0         portal  d    place an order      partner:9  \n"+
+		"0s   performed            0         portal  e    confirm order 4711             \n", out.String())
+}
+
+func TestAnActionIsShownWhole(t *testing.T) {
+	t.Parallel()
+	amount := decimal.RequireFromString("10.5")
+	in := order.Intent{Source: "portal", Key: "p", State: order.Sending, CreatedAt: noon, UpdatedAt: noon, ERPOrderID: 4711,
+		Action: &order.Action{Kind: order.Pay, OrderID: 4711, InvoiceID: 77, Amount: &amount}}
+	var out bytes.Buffer
+	require.NoError(t, printIntent(&out, in))
+	require.Contains(t, out.String(), "register a payment 10.5 of invoice 77, order 4711\n")
+	require.Contains(t, out.String(), `"invoice_id": 77`)
+	for _, absent := range []string{"lines", "customer", "sku"} {
+		require.NotContains(t, out.String(), absent, "it is no order to be placed")
+	}
+
+	out.Reset()
+	require.NoError(t, printIntentJSON(&out, in))
+	var view map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &view))
+	require.NotContains(t, view, "request")
+	require.NotContains(t, view, "customer")
+	require.Equal(t, "10.5", view["action"].(map[string]any)["amount"])
+
+	require.NotContains(t, calledOffAs(in), "cancelled")
+	require.Contains(t, calledOffAs(cartIntent("b", order.Sending)), "cancelled there")
+	said := map[string]bool{}
+	for _, kind := range order.ActionKinds {
+		said[wish(order.Intent{Action: &order.Action{Kind: kind, OrderID: 4711, Warehouse: "WH"}})] = true
+	}
+	require.Len(t, said, len(order.ActionKinds))
+}
+
+func TestTheHelpNamesEveryState(t *testing.T) {
+	t.Parallel()
+	field, ok := reflect.TypeFor[intentsListCommand]().FieldByName("State")
+	require.True(t, ok)
+	require.Contains(t, field.Tag.Get("help"), ": "+stateNames()+".")
 }
 
 func TestAnIntentIsShownWhole(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"ordergate/order"
@@ -81,15 +80,7 @@ func (c replayCommand) Run(ctx context.Context, term terminal) error {
 	if err == nil && unheard > 0 && len(reports) == 0 {
 		return fmt.Errorf("source %s has no request with the key %q", c.Source, c.Intent)
 	}
-	if printErr := c.print(term.out, reports); err == nil {
-		err = printErr
-	}
-	for _, r := range reports {
-		if err == nil && r.Left > 0 {
-			err = errDifferences
-		}
-	}
-	return err
+	return printReports(term.out, c.JSON, reports, err)
 }
 
 func (c replayCommand) options() ordersync.ReplayOptions {
@@ -112,33 +103,16 @@ func (r *replayReport) take(result ordersync.Replay) {
 	}
 }
 
-func (c replayCommand) print(w io.Writer, reports []replayReport) error {
-	if c.JSON {
-		return printJSON(w, reports)
-	}
-	for _, r := range reports {
-		if err := r.print(w); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (r replayReport) differs() bool { return r.Left > 0 }
 
 func (r replayReport) print(w io.Writer) error {
 	differences := r.Left + r.Repaired
 	fmt.Fprintf(w, "Tenant %s: %d differences in %d requests (%d calls, %d rows).\n", r.Tenant, differences, r.Intents, r.Calls, r.Rows)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if len(r.Findings) > 0 {
-		fmt.Fprintln(table, "SOURCE\tKEY\tORDER\tNUMBER\tKIND\tSTATE\tWHAT DIFFERS")
+	rows := make([][]string, len(r.Findings))
+	for i, f := range r.Findings {
+		rows[i] = []string{f.Source, f.Key, fmt.Sprint(f.ERPOrderID), f.Number, fmt.Sprint(f.Kind), fmt.Sprint(f.State), whatDiffers(f.Detail, f.Failure)}
 	}
-	for _, f := range r.Findings {
-		what := f.Detail
-		if f.Failure != "" {
-			what += " (not repaired: " + f.Failure + ")"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", plain(f.Source), plain(f.Key), f.ERPOrderID, plain(f.Number), f.Kind, f.State, plain(what))
-	}
-	if err := table.Flush(); err != nil {
+	if err := printTable(w, []string{"SOURCE", "KEY", "ORDER", "NUMBER", "KIND", "STATE", "WHAT DIFFERS"}, rows); err != nil {
 		return err
 	}
 	if more := differences - len(r.Findings); more > 0 {

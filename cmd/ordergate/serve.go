@@ -231,7 +231,7 @@ func (c *serveCommand) startSandbox() (*demo, error) {
 		// Synced with the stand-in, a real mirror would lose every order that the stand-in does not have.
 		return nil, errors.New("--sandbox brings its own Odoo and its own database: leave the settings of the real ones out (ORDERGATE_ODOO_URL, ORDERGATE_TENANTS, ORDERGATE_DATABASE)")
 	}
-	stand, err := sandbox.Start(sandbox.Options{})
+	stand, err := sandbox.Start(sandbox.Options{Documents: true})
 	if err != nil {
 		return nil, err
 	}

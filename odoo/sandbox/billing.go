@@ -206,14 +206,7 @@ func (e *env) eachLine(invoice *row, visit func(line *row, quantity float64)) {
 
 // callPost posts drafts. On 14 there is nothing that it answers, which XML-RPC cannot say.
 func callPost(e *env, m *model, a arguments) (any, error) {
-	ids, a, err := a.self()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := a.values(); err != nil {
-		return nil, err
-	}
-	rows, err := e.existing(m, ids)
+	rows, err := a.records(e, m)
 	if err != nil {
 		return nil, err
 	}
@@ -256,11 +249,7 @@ func registerModel(memo string) *model {
 		return e.requireDue(invoices)
 	}
 	m.methods = map[string]method{"action_create_payments": {"write", true, func(e *env, m *model, a arguments) (any, error) {
-		ids, _, err := a.self()
-		if err != nil {
-			return nil, err
-		}
-		dialogues, err := e.existing(m, ids)
+		dialogues, err := a.records(e, m)
 		if err != nil {
 			return nil, err
 		}

@@ -341,6 +341,18 @@ func (e *env) existing(m *model, ids []int64) ([]*row, error) {
 	return rows, nil
 }
 
+// records returns the records that a method without parameters is called on.
+func (a arguments) records(e *env, m *model) ([]*row, error) {
+	ids, a, err := a.self()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.values(); err != nil {
+		return nil, err
+	}
+	return e.existing(m, ids)
+}
+
 func callWrite(e *env, m *model, a arguments) (any, error) {
 	ids, a, err := a.self()
 	if err != nil {
@@ -367,14 +379,7 @@ func callWrite(e *env, m *model, a arguments) (any, error) {
 }
 
 func callUnlink(e *env, m *model, a arguments) (any, error) {
-	ids, a, err := a.self()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := a.values(); err != nil {
-		return nil, err
-	}
-	rows, err := e.existing(m, ids)
+	rows, err := a.records(e, m)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,14 @@ const (
 	saleOrderLine = "sale.order.line"
 )
 
+// noteKind is what the notes of orders and deliveries are.
+func noteKind(major int) kind {
+	if major >= 15 {
+		return kindHTML
+	}
+	return kindText
+}
+
 func orderModel(o Options) *model {
 	major := o.Major
 	states := []option{{stateDraft, "Quotation"}, {stateSent, "Quotation Sent"}, {stateSale, "Sales Order"}}
@@ -26,10 +34,6 @@ func orderModel(o Options) *model {
 		states = append(states, option{stateDone, "Locked"})
 	}
 	states = append(states, option{stateCancel, "Cancelled"})
-	noteKind := kindText
-	if major >= 15 {
-		noteKind = kindHTML
-	}
 	fields := []*field{
 		{name: "name", label: "Order Reference", kind: kindChar, required: true},
 		{name: "state", label: "Status", kind: kindSelection, options: states},
@@ -38,8 +42,9 @@ func orderModel(o Options) *model {
 		{name: "partner_shipping_id", label: "Delivery Address", kind: kindMany2one, comodel: resPartner},
 		{name: "client_order_ref", label: "Customer Reference", kind: kindChar},
 		{name: "origin", label: "Source Document", kind: kindChar},
-		{name: "note", label: "Terms and conditions", kind: noteKind},
+		{name: "note", label: "Terms and conditions", kind: noteKind(major)},
 		{name: "currency_id", label: "Currency", kind: kindMany2one, comodel: "res.currency"},
+		{name: "company_id", label: "Company", kind: kindInteger, compute: func(*env, *model, *row) any { return ownCompanyID }},
 		{name: "date_order", label: "Order Date", kind: kindDatetime, required: true},
 		{name: "order_line", label: "Order Lines", kind: kindOne2many, comodel: saleOrderLine, inverse: "order_id"},
 		{name: "amount_untaxed", label: "Untaxed Amount", kind: kindMonetary},
@@ -228,14 +233,7 @@ func (e *env) setState(m *model, r *row, state string) error {
 
 // onOrders runs a method without parameters on the orders that it was called on.
 func onOrders(e *env, m *model, a arguments, change func(*row) error) error {
-	ids, a, err := a.self()
-	if err != nil {
-		return err
-	}
-	if _, err := a.values(); err != nil {
-		return err
-	}
-	rows, err := e.existing(m, ids)
+	rows, err := a.records(e, m)
 	if err != nil {
 		return err
 	}

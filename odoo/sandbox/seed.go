@@ -16,6 +16,9 @@ const (
 	UnitID     int64 = 1 // Units
 )
 
+// ownCompanyID is the company that all records are of.
+const ownCompanyID int64 = 1
+
 // Partners that exist from the start.
 const (
 	CompanyID         int64 = 9  // Acme Corporation, with the two contacts
@@ -195,6 +198,9 @@ func (s *seeder) warehouse() {
 	s.add("stock.location", customerPlaceID, map[string]any{"name": "Customers", "usage": "customer"})
 	s.add("stock.location", stockPlaceID, map[string]any{"name": "Stock", "usage": "internal"})
 	s.add("stock.picking.type", outgoingTypeID, map[string]any{"name": "Delivery Orders", "code": "outgoing"})
+	for i, name := range []string{"Standard delivery", "Express delivery"} {
+		s.add("delivery.carrier", int64(i+1), map[string]any{"name": name, "company_id": ownCompanyID})
+	}
 }
 
 // orders makes some of the past. Their ids differ from the numbers in their names, as they do in any real database.

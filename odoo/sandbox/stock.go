@@ -44,6 +44,7 @@ func stockModels(major int) []*model {
 	of.denied = "create write unlink"
 	carrier := define("delivery.carrier", "Delivery Methods", []*field{
 		{name: "name", label: "Delivery Method", kind: kindChar, required: true},
+		{name: "company_id", label: "Company", kind: kindInteger},
 	})
 	carrier.denied = "create write unlink"
 	return []*model{place, of, carrier, pickingModel(major), moveModel(major), detailModel(major)}
@@ -96,6 +97,7 @@ func pickingModel(major int) *model {
 		{name: "backorder_id", label: "Back Order of", kind: kindMany2one, comodel: stockPicking},
 		{name: "carrier_id", label: "Carrier", kind: kindMany2one, comodel: "delivery.carrier"},
 		{name: "carrier_tracking_ref", label: "Tracking Reference", kind: kindChar},
+		{name: "note", label: "Notes", kind: noteKind(major)},
 		{name: movesField(major), label: "Stock Moves", kind: kindOne2many, comodel: stockMove, inverse: "picking_id"},
 	})
 	m.beforeUnlink = func(e *env, r *row) error {
@@ -189,14 +191,7 @@ func (e *env) dropDeliveries(order *row) {
 // callValidate sends deliveries out. Of what does not go with them it makes back orders, if it is told to ask nothing; otherwise it
 // answers with the dialogue that asks.
 func callValidate(e *env, m *model, a arguments) (any, error) {
-	ids, a, err := a.self()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := a.values(); err != nil {
-		return nil, err
-	}
-	rows, err := e.existing(m, ids)
+	rows, err := a.records(e, m)
 	if err != nil {
 		return nil, err
 	}
@@ -246,6 +241,9 @@ func (e *env) validate(pickings *model, picking *row, going map[int64]float64) {
 		if backorder == nil {
 			values := e.newPicking(e.integer(pickings, picking, "sale_id"))
 			values["backorder_id"] = picking.id
+			for _, same := range []string{"carrier_id", "note"} {
+				values[same] = e.get(pickings, picking, same)
+			}
 			backorder = e.insert(pickings, values)
 		}
 		return backorder.id

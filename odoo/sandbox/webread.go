@@ -91,15 +91,17 @@ func (e *env) webValue(m *model, r *row, f *field, specification any) (any, erro
 		return e.show(f, v), nil
 	}
 	comodel := e.db.models[f.comodel]
-	switch v := v.(type) {
-	case int64:
-		records, err := e.webRead(comodel, []int64{v}, nested)
-		if err != nil || len(records) == 0 {
-			return nil, err
-		}
-		return records[0], nil
-	case []int64:
-		return e.webRead(comodel, v, nested)
+	if f.kind != kindMany2one {
+		ids, _ := v.([]int64) // nil where there never were any
+		return e.webRead(comodel, ids, nested)
 	}
-	return nil, nil
+	id, there := v.(int64)
+	if !there {
+		return nil, nil
+	}
+	records, err := e.webRead(comodel, []int64{id}, nested)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	return records[0], nil
 }

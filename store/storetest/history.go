@@ -250,6 +250,10 @@ var historyTests = map[string]func(t *testing.T, f fixture){
 		note.Severity = order.Info
 		_, _, err = f.WriteHistory(t.Context(), f.tenant, note, anyMayClose)
 		requireCode(t, err, order.Conflict, "history_full", "")
+		barring := released(1, "in its place", 2)
+		barring.Severity = order.Blocking
+		_, _, err = f.WriteHistory(t.Context(), f.tenant, barring, anyMayClose)
+		requireCode(t, err, order.Conflict, "history_full", "one block for another could go on for ever")
 		f.write(t, released(1, "the last", 2))
 	},
 

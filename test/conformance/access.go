@@ -69,7 +69,7 @@ func (b *bundle) testSameOverXMLRPC(t *testing.T) {
 	o := b.newOrder("protocols")
 	o.Note = "Zoë: <b>&\"'\n\ttwo  spaces 😀"
 	ids := []int64{b.place(t, o), b.place(t, b.newOrder("protocols_plain"))}
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), ids[1]))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), ids[1]))
 	over := func(c *odoo.Client) (orders []order.Snapshot, partners []order.Customer, totals []order.Totals) {
 		orders, err := c.Orders(t.Context(), ids)
 		require.NoError(t, err)

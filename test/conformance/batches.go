@@ -98,7 +98,7 @@ func (b *bundle) testPlaceOrdersAgain(t *testing.T) {
 	edited := b.order(t, ids[1])
 	b.admin.write(t, "sale.order", ids[1], map[string]any{"client_order_ref": "edited-again-" + b.tag})
 	b.admin.write(t, "sale.order.line", edited.Lines[0].ERPLineID, map[string]any{"product_uom_qty": 7.0})
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), ids[2]))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), ids[2]))
 	before := make([]order.Snapshot, len(ids))
 	for i, id := range ids {
 		before[i] = b.order(t, id)

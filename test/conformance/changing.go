@@ -51,7 +51,7 @@ func (b *bundle) testChangeOrder(t *testing.T) {
 	require.True(t, clear.Stands(cleared.Order))
 	require.Len(t, cleared.Lines, 3)
 
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	more := order.PlannedChange{KnownLines: []int64{after.Lines[0].ERPLineID, after.Lines[1].ERPLineID, after.Lines[2].ERPLineID}, Note: &note,
 		Lines: []order.PlannedLine{{LineID: after.Lines[0].ERPLineID, Quantity: numberPointer("4")}, {ProductID: b.table, Quantity: numberPointer("1")}}}
 	require.NoError(t, b.client.ChangeOrder(t.Context(), id, more))

@@ -56,7 +56,7 @@ func (b *bundle) testPlaceOrderCreatesOnce(t *testing.T) {
 	require.Len(t, edited.Lines, 2)
 	require.Zero(t, b.admin.count(t, "sale.order", "client_order_ref", o.Reference), "no second order")
 
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	require.Equal(t, id, b.place(t, o), "after the confirmation")
 	require.Equal(t, b.afterConfirming(), b.order(t, id).Status)
 }
@@ -239,12 +239,12 @@ func (b *bundle) afterConfirming() order.Status {
 	return order.Confirmed
 }
 
-func (b *bundle) testConfirmOrder(t *testing.T) {
+func (b *bundle) testConfirmOrders(t *testing.T) {
 	id := b.place(t, b.newOrder("confirm"))
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	require.Equal(t, b.afterConfirming(), b.order(t, id).Status)
 
-	err := b.client.ConfirmOrder(t.Context(), id)
+	err := b.client.ConfirmOrders(t.Context(), id)
 	if b.server.Major >= 17 {
 		requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 	} else {
@@ -252,21 +252,45 @@ func (b *bundle) testConfirmOrder(t *testing.T) {
 	}
 	require.Equal(t, b.afterConfirming(), b.order(t, id).Status, "whatever the second call answered")
 
-	err = b.client.ConfirmOrder(t.Context(), noSuchID)
+	err = b.client.ConfirmOrders(t.Context(), noSuchID)
 	e := requireError(t, err, odoo.Rejected, odoo.BusinessRule)
 	require.Equal(t, "Record does not exist or has been deleted.", e.Message)
+
+	many := []int64{b.place(t, b.newOrder("confirm_a")), b.place(t, b.newOrder("confirm_b")), b.place(t, b.newOrder("confirm_c"))}
+	require.NoError(t, b.client.CancelOrders(t.Context(), many[2]))
+	requireError(t, b.client.ConfirmOrders(t.Context(), many...), odoo.Rejected, odoo.BusinessRule)
+	for _, id := range many[:2] {
+		require.Equal(t, order.Draft, b.order(t, id).Status, "all or none")
+	}
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), many[:2]...))
+	for _, id := range many[:2] {
+		o := b.order(t, id)
+		require.Equal(t, b.afterConfirming(), o.Status)
+		if b.server.Documents {
+			require.Len(t, o.Deliveries, 1, "each its own")
+		}
+	}
 }
 
-func (b *bundle) testCancelOrder(t *testing.T) {
+func (b *bundle) testCancelOrders(t *testing.T) {
 	draft, confirmed := b.place(t, b.newOrder("cancel_draft")), b.place(t, b.newOrder("cancel_confirmed"))
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), confirmed))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), confirmed))
 	for _, id := range []int64{draft, confirmed} {
-		require.NoError(t, b.client.CancelOrder(t.Context(), id))
+		require.NoError(t, b.client.CancelOrders(t.Context(), id))
 		require.Equal(t, order.Cancelled, b.order(t, id).Status)
-		require.NoError(t, b.client.CancelOrder(t.Context(), id), "once more")
+		require.NoError(t, b.client.CancelOrders(t.Context(), id), "once more")
 		require.Equal(t, order.Cancelled, b.order(t, id).Status)
 	}
-	requireError(t, b.client.CancelOrder(t.Context(), noSuchID), odoo.Rejected, odoo.BusinessRule)
+	requireError(t, b.client.CancelOrders(t.Context(), noSuchID), odoo.Rejected, odoo.BusinessRule)
+
+	many := []int64{b.place(t, b.newOrder("cancel_a")), b.place(t, b.newOrder("cancel_b"))}
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), many[0]))
+	requireError(t, b.client.CancelOrders(t.Context(), many[0], many[1], noSuchID), odoo.Rejected, odoo.BusinessRule)
+	require.Equal(t, order.Draft, b.order(t, many[1]).Status, "all or none")
+	require.NoError(t, b.client.CancelOrders(t.Context(), many...))
+	for _, id := range many {
+		require.Equal(t, order.Cancelled, b.order(t, id).Status)
+	}
 }
 
 func (b *bundle) testStatuses(t *testing.T) {

@@ -16,7 +16,7 @@ func (b *bundle) testReturn(t *testing.T) {
 	b.admin.write(t, "product.product", b.chair, map[string]any{"invoice_policy": "order"})
 	b.admin.write(t, "product.product", b.table, map[string]any{"invoice_policy": "delivery"})
 	id := b.place(t, b.newOrder("return"))
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	sent, known, err := b.client.SentMoves(t.Context(), id)
 	require.NoError(t, err)
 	require.True(t, known)
@@ -29,7 +29,7 @@ func (b *bundle) testReturn(t *testing.T) {
 	rest, _, err := b.client.OpenMoves(t.Context(), id)
 	require.NoError(t, err)
 	b.sendAll(t, rest)
-	_ = b.client.Invoice(t.Context(), id, nil) // Odoo 14 posts, and then answers with a fault
+	_ = b.client.Invoice(t.Context(), id, nil, nil) // Odoo 14 posts, and then answers with a fault
 
 	sent, _, err = b.client.SentMoves(t.Context(), id)
 	require.NoError(t, err)
@@ -46,9 +46,8 @@ func (b *bundle) testReturn(t *testing.T) {
 		require.NotEqual(t, first.DeliveryID, m.DeliveryID)
 	}
 	require.NoError(t, b.client.Return(t.Context(), order.PlannedReturn{DeliveryID: first.DeliveryID,
-		Moves: []order.PlannedReturnMove{{MoveID: sent[0].ID, Quantity: number("1")}}}))
-	require.NoError(t, b.client.Return(t.Context(), order.PlannedReturn{DeliveryID: sent[2].DeliveryID, Moves: []order.PlannedReturnMove{
-		{MoveID: sent[1].ID, Quantity: number("1")}, {MoveID: sent[2].ID, Quantity: number("1")}}}))
+		Moves: []order.PlannedReturnMove{onePiece(sent[0])}}))
+	require.NoError(t, b.client.Return(t.Context(), order.PlannedReturn{DeliveryID: sent[2].DeliveryID, Moves: []order.PlannedReturnMove{onePiece(sent[1]), onePiece(sent[2])}}))
 	require.Equal(t, [][3]string{{"1", "1", "0"}, {"1", "1", "0"}, {"1", "1", "0"}}, b.returned(t, id))
 	returns := slices.DeleteFunc(b.order(t, id).Deliveries, func(d order.Delivery) bool { return d.Kind != order.DeliveryReturn })
 	require.Len(t, returns, 2)
@@ -71,7 +70,7 @@ func (b *bundle) testReturn(t *testing.T) {
 func (b *bundle) refund(t *testing.T, s order.Snapshot) {
 	t.Helper()
 	invoice, chair, table := s.Invoices[0].ID, s.Lines[0].ERPLineID, s.Lines[1].ERPLineID
-	require.NoError(t, b.client.Pay(t.Context(), order.PlannedPayment{InvoiceID: invoice, Amount: s.Invoices[0].AmountDue, Memo: b.tag + " all"}))
+	require.NoError(t, b.client.Pay(t.Context(), order.PlannedPayment{InvoiceID: invoice, Amount: s.Invoices[0].AmountDue, Memo: b.tag + " all"}, s.Currency))
 	invoiced, credited, known, err := b.client.InvoicedLines(t.Context(), s.ID)
 	require.NoError(t, err)
 	require.True(t, known)
@@ -123,7 +122,7 @@ func (b *bundle) payOut(t *testing.T, id int64, note order.Invoice) {
 		"currency_id": other, "company_id": company, "sequence": 0})
 	defer b.admin.write(t, "account.journal", journal, map[string]any{"active": false})
 	memo := b.tag + " back"
-	require.NoError(t, b.client.Pay(t.Context(), order.PlannedPayment{InvoiceID: note.ID, Amount: note.AmountDue, Memo: memo}))
+	require.NoError(t, b.client.Pay(t.Context(), order.PlannedPayment{InvoiceID: note.ID, Amount: note.AmountDue, Memo: memo}, note.Currency))
 	paid, err := b.client.Paid(t.Context(), memo)
 	require.NoError(t, err)
 	require.True(t, paid)
@@ -134,7 +133,8 @@ func (b *bundle) payOut(t *testing.T, id int64, note order.Invoice) {
 	payments := b.admin.call(t, "account.payment", "search_read", []any{[]any{[]any{field, "=", memo}}}, map[string]any{"fields": []any{"currency_id", "journal_id"}}).([]any)
 	require.Len(t, payments, 1)
 	require.Equal(t, note.Currency, payments[0].(map[string]any)["currency_id"].([]any)[1], "the credit note's, and not the bank account's")
-	require.Equal(t, journal, payments[0].(map[string]any)["journal_id"].([]any)[0])
+	chosen := payments[0].(map[string]any)["journal_id"].([]any)[0].(int64) // of two runs beside each other it may be the other's
+	require.Equal(t, other, b.admin.read(t, "account.journal", chosen, "currency_id")["currency_id"].([]any)[0])
 	i := slices.IndexFunc(b.order(t, id).Invoices, func(in order.Invoice) bool { return in.ID == note.ID })
 	require.True(t, b.order(t, id).Invoices[i].AmountDue.IsZero())
 }
@@ -156,6 +156,12 @@ func (b *bundle) creditWhileLocked(t *testing.T, id int64, credit order.PlannedC
 	require.Len(t, documents, before+1)
 	require.Equal(t, "2019-06-01", documents[before].IssuedOn)
 	require.Equal(t, "2020", b.admin.read(t, "account.move", documents[before].ID, "date")["date"].(string)[:4], "newer versions book it in the first open period")
+}
+
+// onePiece plans that one of a move's goods comes back.
+func onePiece(m order.SentMove) order.PlannedReturnMove {
+	one := number("1")
+	return order.PlannedReturnMove{MoveID: m.ID, ProductID: m.ProductID, Quantity: one, OwnQuantity: m.InOwnUnit(one)}
 }
 
 // returned is what is to come back of an order, was asked back and is refunded, of each move that went out.
@@ -194,7 +200,7 @@ func (b *bundle) stocked(t *testing.T, name, tracking, quantity string, stock fu
 	o.Lines[0].ProductID, o.Lines[0].Quantity = product, number(quantity)
 	stock(product)
 	id := b.place(t, o)
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	return id
 }
 
@@ -293,7 +299,7 @@ func (b *bundle) testLots(t *testing.T) {
 	sent, _, err := b.client.SentMoves(t.Context(), id)
 	require.NoError(t, err)
 	require.NoError(t, b.client.Return(t.Context(), order.PlannedReturn{DeliveryID: sent[0].DeliveryID,
-		Moves: []order.PlannedReturnMove{{MoveID: sent[0].ID, Quantity: number("1")}}}))
+		Moves: []order.PlannedReturnMove{onePiece(sent[0])}}))
 	for _, d := range b.order(t, id).Deliveries {
 		if d.Kind == order.DeliveryReturn {
 			coming, err := b.client.DeliveryMoves(t.Context(), d.ID)

@@ -26,10 +26,10 @@ func (b *bundle) testHoldTags(t *testing.T) {
 	s := b.order(t, id)
 	require.Equal(t, order.Draft, s.Status)
 	require.Eventually(t, func() bool { // write_date has whole seconds
-		require.NoError(t, b.client.SetTags(t.Context(), id, []int64{hold}, nil))
+		require.NoError(t, b.client.SetTags(t.Context(), []int64{id}, []int64{hold}, nil))
 		held := b.order(t, id)
 		require.Equal(t, order.OnHold, held.Status)
-		require.NoError(t, b.client.SetTags(t.Context(), id, nil, []int64{hold}))
+		require.NoError(t, b.client.SetTags(t.Context(), []int64{id}, nil, []int64{hold}))
 		require.Equal(t, order.Draft, b.order(t, id).Status)
 		return held.WriteDate.After(s.WriteDate)
 	}, 10*time.Second, 100*time.Millisecond, "a tag moves the order's write_date")
@@ -39,20 +39,26 @@ func (b *bundle) testHoldTags(t *testing.T) {
 	require.Equal(t, order.Draft, b.order(t, id).Status)
 	b.admin.write(t, "sale.order", id, map[string]any{"tag_ids": []any{[]any{4, approved, 0}}, "state": "sent"})
 	require.Equal(t, order.Approved, b.order(t, id).Status)
-	require.NoError(t, b.client.SetTags(t.Context(), id, []int64{hold}, nil))
+	require.NoError(t, b.client.SetTags(t.Context(), []int64{id}, []int64{hold}, nil))
 	other, err := odoo.New(b.server.config())
 	require.NoError(t, err)
 	t.Cleanup(other.Close)
 	seen, err := other.Orders(t.Context(), []int64{id})
 	require.NoError(t, err)
 	require.Equal(t, order.OnHold, seen[0].Status, "also for another process")
-	require.NoError(t, b.client.SetTags(t.Context(), id, []int64{approved}, []int64{hold}))
+	require.NoError(t, b.client.SetTags(t.Context(), []int64{id}, []int64{approved}, []int64{hold}))
 	require.Equal(t, order.Approved, b.order(t, id).Status, "added once more, and the other one taken")
 	tags := b.admin.read(t, "sale.order", id, "tag_ids")["tag_ids"]
 	require.ElementsMatch(t, []any{people, approved}, tags, "people's own stay")
 
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	require.Equal(t, b.afterConfirming(), b.order(t, id).Status)
+
+	many := []int64{b.place(t, b.newOrder("hold_a")), b.place(t, b.newOrder("hold_b"))}
+	require.NoError(t, b.client.SetTags(t.Context(), many, []int64{hold}, []int64{approved}))
+	for _, id := range many {
+		require.Equal(t, order.OnHold, b.order(t, id).Status)
+	}
 }
 
 // TagsOfPeople needs a server of its own, because there is one tag of a name.

@@ -1,12 +1,15 @@
 package conformance
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"ordergate/odoo"
 	"ordergate/order"
 	"ordergate/test/odoorpc"
 )
@@ -83,7 +86,7 @@ func (b *bundle) testStock(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, known)
 	require.Empty(t, nothing.Transfers)
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	s := b.order(t, id)
 	held := func(reserved, short string, places int) {
 		t.Helper()
@@ -128,7 +131,7 @@ func (b *bundle) testStockInSteps(t *testing.T) {
 	o.Lines = o.Lines[:1]
 	o.Lines[0].ProductID, o.Lines[0].Quantity = crate, number("4")
 	id := b.place(t, o)
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	line := b.order(t, id).Lines[0].ERPLineID
 	held := func(demanded, reserved string) {
 		t.Helper()
@@ -170,11 +173,11 @@ func (b *bundle) testWarehouse(t *testing.T) {
 	require.NotEqual(t, second, first)
 	require.NoError(t, b.client.AssignWarehouse(t.Context(), id, second))
 	require.Equal(t, second, of())
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	require.Contains(t, b.order(t, id).Deliveries[0].Number, code+"/")
 	require.NoError(t, b.client.AssignWarehouse(t.Context(), id, first))
 	require.Contains(t, b.order(t, id).Deliveries[0].Number, code+"/", "which is why the gateway refuses that")
-	require.NoError(t, b.client.CancelOrder(t.Context(), id))
+	require.NoError(t, b.client.CancelOrders(t.Context(), id))
 }
 
 // secondWarehouse makes a warehouse of this run's own, and archives it again: runs may go beside each other.
@@ -203,8 +206,9 @@ func (b *bundle) testPurchases(t *testing.T) {
 	o := b.newOrder("bought")
 	o.Lines[0].ProductID, o.Lines[0].Quantity = bought, number("8")
 	id := b.place(t, o)
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 
+	since := b.client.Now().Add(-time.Minute)
 	one := func(known ...int64) order.Purchase {
 		t.Helper()
 		purchases, installed, permitted, err := b.client.Purchases(t.Context(), id, known)
@@ -212,6 +216,7 @@ func (b *bundle) testPurchases(t *testing.T) {
 		require.True(t, installed)
 		require.True(t, permitted)
 		require.Len(t, purchases, 1)
+		since = b.requireWritten(t, id, purchases[0], since)
 		return purchases[0]
 	}
 	p := one()
@@ -235,13 +240,40 @@ func (b *bundle) testPurchases(t *testing.T) {
 	other := b.newOrder("bought_in_vain")
 	other.Lines[0].ProductID = bought
 	id = b.place(t, other)
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), id))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
 	p = one()
 	b.act(t, "purchase.order", "button_cancel", p.ID, nil)
 	purchases, _, _, err := b.client.Purchases(t.Context(), id, nil)
 	require.NoError(t, err)
 	require.Empty(t, purchases, "Odoo has forgotten what it was for")
 	require.Equal(t, order.PurchaseCancelled, one(p.ID).State)
+
+	assembly := b.newProduct(t, "Assembly", "assembly-"+b.tag, 20)
+	b.admin.write(t, "product.product", assembly, map[string]any{"type": "service", "seller_ids": []any{[]any{0, 0, supplier}}})
+	b.admin.write(t, "product.product", assembly, map[string]any{"service_to_purchase": true})
+	service := b.newOrder("bought_service")
+	service.Lines[1].ProductID = assembly
+	id = b.place(t, service)
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), id))
+	p = one()
+	require.Len(t, p.Lines, 1)
+	require.Equal(t, b.order(t, id).Lines[1].ERPLineID, p.Lines[0].LineID)
+}
+
+// requireWritten checks that a purchase order was written after a time, and is said to be for an order as it is when the order is asked. It
+// returns when it was written.
+func (b *bundle) requireWritten(t *testing.T, orderID int64, p order.Purchase, since time.Time) time.Time {
+	t.Helper()
+	heads, err := b.client.PurchaseLineHeads(t.Context(), odoo.Page{Since: since, Limit: 1000})
+	require.NoError(t, err)
+	i := slices.IndexFunc(heads, func(h odoo.LineHead) bool { return h.OrderID == p.ID })
+	require.GreaterOrEqual(t, i, 0)
+	require.True(t, heads[i].WriteDate.After(since), "written at %s", heads[i].WriteDate)
+	of, err := b.client.PurchasesByOrder(t.Context(), []int64{p.ID})
+	require.NoError(t, err)
+	require.Equal(t, []order.Purchase{p}, of[orderID])
+	time.Sleep(1100 * time.Millisecond) // write_date has whole seconds
+	return heads[i].WriteDate
 }
 
 // toOrderRoute makes a route on which what goes to a customer is procured for it, and returns its id.
@@ -266,6 +298,9 @@ func (b *bundle) testWithoutStock(t *testing.T) {
 	known, err := b.client.HasStock(t.Context())
 	require.NoError(t, err)
 	require.False(t, known)
+	known, err = b.client.HasCarriers(t.Context())
+	require.NoError(t, err)
+	require.False(t, known)
 	_, known, err = b.client.Allocations(t.Context(), 1)
 	require.NoError(t, err)
 	require.False(t, known)
@@ -275,4 +310,7 @@ func (b *bundle) testWithoutStock(t *testing.T) {
 	_, installed, _, err := b.client.Purchases(t.Context(), 1, nil)
 	require.NoError(t, err)
 	require.False(t, installed)
+	heads, err := b.client.PurchaseLineHeads(t.Context(), odoo.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, heads)
 }

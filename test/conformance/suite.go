@@ -62,8 +62,8 @@ func Run(t *testing.T, s Server) {
 	t.Run("PlaceOrdersOfAllKinds", b.testPlaceOrdersOfAllKinds)
 	t.Run("PlaceOrdersConcurrently", b.testPlaceOrdersConcurrently)
 	t.Run("LoadBlamesTheFirst", b.testLoadBlamesTheFirst)
-	t.Run("ConfirmOrder", b.testConfirmOrder)
-	t.Run("CancelOrder", b.testCancelOrder)
+	t.Run("ConfirmOrders", b.testConfirmOrders)
+	t.Run("CancelOrders", b.testCancelOrders)
 	t.Run("ChangeOrder", b.testChangeOrder)
 	t.Run("Statuses", b.testStatuses)
 	t.Run("HoldTags", b.testHoldTags)
@@ -78,8 +78,10 @@ func Run(t *testing.T, s Server) {
 		t.Run("Deliver", b.testDeliver)
 		t.Run("Invoice", b.testInvoice)
 		t.Run("InvoiceOfADraft", b.testInvoiceOfADraft)
+		t.Run("InvoiceOfLess", b.testInvoiceOfLess)
 	}
 	if s.Warehouses {
+		t.Run("CarrierCosts", b.testCarrierCosts)
 		t.Run("Return", b.testReturn)
 		t.Run("TwoPlaces", b.testTwoPlaces)
 		t.Run("Lots", b.testLots)

@@ -26,8 +26,8 @@ func (b *bundle) testTotals(t *testing.T) {
 		ids = append(ids, b.place(t, o))
 	}
 	b.admin.create(t, "sale.order.line", map[string]any{"order_id": ids[0], "display_type": "line_section", "name": "for people"})
-	require.NoError(t, b.client.ConfirmOrder(t.Context(), ids[1]))
-	require.NoError(t, b.client.CancelOrder(t.Context(), ids[2]))
+	require.NoError(t, b.client.ConfirmOrders(t.Context(), ids[1]))
+	require.NoError(t, b.client.CancelOrders(t.Context(), ids[2]))
 	for _, line := range b.order(t, ids[3]).Lines {
 		b.admin.unlinkLine(t, line.ERPLineID)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
@@ -28,7 +29,14 @@ func TestSandboxAsAStrangerStartsIt(t *testing.T) {
 	t.Parallel()
 	p, printed := serveSandbox(t)
 	c := newCaller(t, p, regexp.MustCompile(`Bearer (og_[A-Za-z0-9_-]+)`).FindStringSubmatch(printed)[1])
-	c.place(t, "my-first-order", orderBody("PO-1")).requireStatus(t, http.StatusCreated)
+	placed := c.place(t, "my-first-order", orderBody("PO-1")).requireStatus(t, http.StatusCreated)
+	at := fmt.Sprintf("/v1/orders/%d", int64(placed.body["id"].(float64)))
+	for _, action := range []string{"/confirm", "/fulfilments", "/invoices"} {
+		c.call(t, http.MethodPost, at+action, map[string]any{}, "Idempotency-Key", action).requireStatus(t, http.StatusOK)
+	}
+	for _, lacking := range []string{"/v1/warehouses", "/v1/stock?sku=E-COM07", at + "/allocations", at + "/procurement"} {
+		c.call(t, http.MethodGet, lacking, nil).requireStatus(t, http.StatusNotImplemented)
+	}
 	require.Eventually(t, func() bool {
 		listing := c.call(t, http.MethodGet, "/v1/orders", nil).requireStatus(t, http.StatusOK)
 		return len(listing.body["orders"].([]any)) > 1

@@ -61,7 +61,12 @@ func TestLifeOfAnOrder(t *testing.T) {
 		act("fulfilments", "f2", tooMuch).requireProblem(t, http.StatusUnprocessableEntity, "more_than_left")
 		unknown := map[string]any{"lines": []any{map[string]any{"erp_line_id": 2147483000, "quantity": "1"}}}
 		act("fulfilments", "f3", unknown).requireProblem(t, http.StatusUnprocessableEntity, "unknown_line")
-		part := map[string]any{"lines": []any{map[string]any{"erp_line_id": line(0), "quantity": "2"}}, "tracking_number": "1Z <&> ü/7"}
+		carrier := s.people(t, "delivery.carrier", "search_read", []any{[]any{"delivery_type", "=", "fixed"}, []any{"invoice_policy", "=", "estimated"}},
+			[]any{"name"}).([]any)[0].(map[string]any)["name"].(string)
+		part := map[string]any{"lines": []any{map[string]any{"erp_line_id": line(0), "quantity": "2"}}, "tracking_number": "1Z <&> ü/7",
+			"carrier": carrier + "?", "note": "Two parcels, <b>."}
+		act("fulfilments", "f8", part).requireProblem(t, http.StatusUnprocessableEntity, "unknown_carrier")
+		part["carrier"] = strings.ToUpper(carrier)
 		sent := act("fulfilments", "f4", part).requireStatus(t, http.StatusOK)
 		require.Equal(t, []any{"2", "0"}, delivered(sent))
 		require.Equal(t, "shipped", sent.body["status"])
@@ -72,11 +77,13 @@ func TestLifeOfAnOrder(t *testing.T) {
 		require.Equal(t, "true", again.header.Get("Idempotency-Replayed"))
 		require.JSONEq(t, sent.raw, again.raw)
 		first := s.people(t, "stock.picking", "search_read", []any{[]any{"sale_id", "=", id}, []any{"state", "=", "done"}},
-			[]any{"carrier_tracking_ref"}).([]any)
+			[]any{"carrier_tracking_ref", "note"}).([]any)
 		require.Len(t, first, 1)
 		require.Equal(t, "1Z <&> ü/7", first[0].(map[string]any)["carrier_tracking_ref"])
+		require.Contains(t, first[0].(map[string]any)["note"], "Two parcels, ")
+		require.Equal(t, carrier, sent.body["deliveries"].([]any)[0].(map[string]any)["carrier"])
 
-		rest := act("fulfilments", "f5", map[string]any{}).requireStatus(t, http.StatusOK)
+		rest := act("fulfilments", "f5", nil).requireStatus(t, http.StatusOK)
 		require.Equal(t, []any{"3", "2"}, delivered(rest))
 		require.Equal(t, "delivered", rest.body["status"])
 		act("fulfilments", "f6", map[string]any{}).requireProblem(t, http.StatusConflict, "action_not_possible")
@@ -119,7 +126,7 @@ func TestLifeOfAnOrder(t *testing.T) {
 
 		s.givesBack(t, id, line(0), act)
 		history := c.call(t, http.MethodGet, path("/v1/orders/%d/history", id), nil).requireStatus(t, http.StatusOK).raw
-		for _, code := range []string{"inventory:return_created", "inventory:returned", "billing:credit_note_created", "billing:credit_note_posted", "payment:credit_settled"} {
+		for _, code := range []string{"inventory:noted", "inventory:return_created", "inventory:returned", "billing:credit_note_created", "billing:credit_note_posted", "payment:credit_settled"} {
 			require.Equal(t, 1, strings.Count(history, `"`+code+`"`), code)
 		}
 	})

@@ -20,6 +20,7 @@ type evidence struct {
 	payments map[string][]float64 // the amounts of the payments in Odoo, by key
 	// byDelivery are the products of which what was delivered is invoiced, and not what was ordered.
 	byDelivery map[int64]bool
+	major      int              // Odoo's version
 	verified   string           // what the verification of the histories found; empty: nothing
 	products   map[string]int64 // ids by SKU
 	mirror     []row            // rows of orders that have a key of this run
@@ -139,7 +140,7 @@ func (c *checker) sameOrder(a asked, x *Exchange, id int64) {
 	case c.changes.edited[a.key]:
 		return
 	}
-	if difference := c.difference(sentLines(x.Body), o.Lines); difference != "" {
+	if difference := c.difference(sentLines(x.Body), c.asPlaced(a.key, o.Lines)); difference != "" {
 		c.violated(Kept, a.key, "order %d is not what was sent at %dms: %s", id, x.Sent.Milliseconds(), difference)
 	}
 }
@@ -348,9 +349,9 @@ func (c *checker) erpFirst() {
 			if total, _ := strconv.ParseFloat(m["amount_total"], 64); math.Abs(total-o.Total) > 1e-6 {
 				c.violated(ERPFirst, m["reference"], "order %d has the total %s in the mirror and %g in Odoo", id, m["amount_total"], o.Total)
 			}
-			status, fulfilment, payment := standing(o)
+			stands := standing(o)
 			said := [...]string{m["status"], m["fulfilment"], m["payment"]}
-			if is := [...]string{string(status), string(fulfilment), string(payment)}; said != is {
+			if is := [...]string{string(stands.Status), string(stands.Fulfilment), string(stands.Payment)}; said != is {
 				c.violated(ERPFirst, m["reference"], "order %d is %v in the mirror, and by what Odoo has %v", id, said, is)
 			}
 		}

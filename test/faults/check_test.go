@@ -2,6 +2,7 @@ package faults
 
 import (
 	"maps"
+	"strconv"
 	"testing"
 	"time"
 
@@ -39,8 +40,8 @@ func sound() evidence {
 		byID: map[int64]ERPOrder{11: {ID: 11, State: "draft", Reference: "k1", Total: 33.5, Lines: lines}, 12: {
 			ID: 12, State: "sale", Approved: true, Reference: "k2", Total: 33.5,
 			Lines:      []ERPLine{{ID: 1, ProductID: 101, Quantity: 2, Price: 10, Invoiced: 2}, {ID: 2, ProductID: 102, Quantity: 3, Price: 4.5, Delivered: 1, Invoiced: 1}},
-			Deliveries: []ERPDelivery{{7, "done"}, {8, "assigned"}},
-			Invoices:   []ERPInvoice{{9, "posted", 24.5, 11}},
+			Deliveries: []ERPDelivery{{ID: 7, State: "done"}, {ID: 8, State: "assigned"}},
+			Invoices:   []ERPInvoice{{ID: 9, State: "posted", Total: 24.5, Due: 11}},
 		}},
 		products: map[string]int64{"A": 101, "B": 102},
 		mirror: []row{
@@ -58,8 +59,9 @@ func erpLine(id, product int64, quantity, price float64) ERPLine {
 }
 
 func did(key string, kind order.ActionKind, body string, exchanges ...*Exchange) acted {
+	path := map[order.ActionKind]string{order.Pay: "/invoices/9/payments", order.Receive: "/returns/10/receive"}[kind]
 	for _, x := range exchanges {
-		x.Body = body
+		x.Path, x.Body = "/v1/orders/12"+path, body
 	}
 	return acted{key: key, orderKey: "k2", act: Act{Kind: kind}, exchanges: exchanges}
 }
@@ -68,8 +70,77 @@ func actDone(key string, at int) *Exchange { return actAnswered(key, at, 200, ""
 
 func actAnswered(key string, at, status int, code string) *Exchange {
 	x := answered(key, at, status, `{"code":"`+code+`"}`)
-	x.Path = "/v1/orders/12/" + key
+	x.Path = "/v1/orders/12"
 	return x
+}
+
+// givenBack goes on from sound: the order was changed and assigned to a warehouse before it was confirmed, and in the end what was sent out
+// came back and was credited.
+func givenBack() evidence {
+	e := sound()
+	before := []acted{
+		did("k2.8", order.Amend, `{"lines":[{"erp_line_id":1,"quantity":"4"}]}`, actDone("k2.8", 4)),
+		did("k2.9", order.Assign, `{"warehouse":"OGF"}`, actDone("k2.9", 4)),
+	}
+	e.acted["k2"] = append(before, append(e.acted["k2"],
+		did("k2.4", order.Return, `{"lines":[{"erp_line_id":2,"quantity":"1"}]}`, actDone("k2.4", 11)),
+		did("k2.5", order.Receive, "", actDone("k2.5", 12)),
+		did("k2.6", order.Refund, `{"reason":"k2.6"}`, actDone("k2.6", 13)))...)
+	for i, key := range []string{"k2.8", "k2.9", "k2.0", "k2.1", "k2.2", "k2.3", "k2.4", "k2.5", "k2.6"} {
+		e.intents[key] = row{"state": "performed", "id": strconv.Itoa(i + 1)}
+	}
+	e.becomes(func(o *ERPOrder) {
+		o.Warehouse = "OGF"
+		o.Lines[0].Quantity, o.Lines[0].Invoiced = 4, 4
+		o.Lines[1].Delivered, o.Lines[1].Invoiced = 0, 0
+		o.Deliveries = append(o.Deliveries, ERPDelivery{ID: 10, State: "done", Return: true})
+		o.Returns = map[int64]map[int64]float64{10: {2: 1}}
+		o.Invoices = append(o.Invoices, ERPInvoice{ID: 13, State: "posted", Total: 4.5, Due: 4.5, CreditNote: true, Reference: "Reversal of: INV/1, k2.6 (og-1234)"})
+	})
+	e.mirror[1]["fulfilment"] = "returned"
+	return e
+}
+
+func TestWhatWasGivenBackIsChecked(t *testing.T) {
+	t.Parallel()
+	e := givenBack()
+	require.Empty(t, check(e))
+	for name, spoil := range map[string]func(e *evidence, o *ERPOrder){
+		"a change that was made twice":      func(_ *evidence, o *ERPOrder) { o.Lines[0].Quantity = 6 },
+		"a change that is not there":        func(_ *evidence, o *ERPOrder) { o.Lines[0].Quantity = 2 },
+		"another warehouse":                 func(_ *evidence, o *ERPOrder) { o.Warehouse = "WH" },
+		"goods that are asked back twice":   func(_ *evidence, o *ERPOrder) { o.Returns[14] = map[int64]float64{2: 1} },
+		"a return that is not there":        func(_ *evidence, o *ERPOrder) { o.Returns = nil },
+		"a return that was not received":    func(_ *evidence, o *ERPOrder) { o.Deliveries[2].State = "assigned" },
+		"a return that nobody received":     func(e *evidence, _ *ERPOrder) { e.intents["k2.5"]["state"] = "rejected" },
+		"goods that count as not come back": func(_ *evidence, o *ERPOrder) { o.Lines[1].Delivered = 1 },
+		"a credit note that is not there":   func(_ *evidence, o *ERPOrder) { o.Invoices = o.Invoices[:1] },
+		"a credit note that nobody made":    func(e *evidence, _ *ERPOrder) { e.intents["k2.6"]["state"] = "rejected" },
+		"goods that were credited twice":    func(_ *evidence, o *ERPOrder) { o.Lines[1].Invoiced = -1 },
+		"a credit note that was paid out":   func(_ *evidence, o *ERPOrder) { o.Invoices[1].Due = 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := givenBack()
+			e.becomes(func(o *ERPOrder) { spoil(&e, o) })
+			require.True(t, (&Report{Violations: check(e)}).Broken(Done), "%v", check(e))
+		})
+	}
+}
+
+// TestEveryActionIsCarriedOut holds the runs to the gateway's actions.
+func TestEveryActionIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	drawn := map[order.ActionKind]bool{}
+	for seed := range uint64(50) {
+		for _, a := range drawActs(newDrawer(seed, "any", timesOf(true)), true) {
+			drawn[a.Kind] = true
+		}
+	}
+	for _, kind := range order.ActionKinds {
+		require.NotNil(t, deeds[kind].request, kind)
+		require.True(t, drawn[kind], kind)
+	}
 }
 
 // becomes changes what Odoo has of the order that was acted on.
@@ -83,8 +154,9 @@ func (e *evidence) becomes(change func(o *ERPOrder)) {
 func (e *evidence) refuse(i int, status int, code string) {
 	a := &e.acted["k2"][i]
 	e.intents[a.key]["state"] = "rejected"
+	was := a.exchanges[0]
 	a.exchanges = []*Exchange{actAnswered(a.key, 20, status, code)}
-	a.exchanges[0].Body = e.acted["k2"][i].exchanges[0].Body
+	a.exchanges[0].Path, a.exchanges[0].Body = was.Path, was.Body
 }
 
 func answered(key string, at, status int, body string) *Exchange {
@@ -210,11 +282,15 @@ func TestViolationsAreSeen(t *testing.T) {
 		"goods that were not sent out":   {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.Lines[1].Delivered = 0 }) }},
 		"goods that were invoiced twice": {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.Lines[0].Invoiced = 4 }) }},
 		"an invoice too many": {Done, func(e *evidence) {
-			e.becomes(func(o *ERPOrder) { o.Invoices = append(o.Invoices, ERPInvoice{10, "posted", 5, 5}) })
+			e.becomes(func(o *ERPOrder) {
+				o.Invoices = append(o.Invoices, ERPInvoice{ID: 10, State: "posted", Total: 5, Due: 5})
+			})
 		}},
 		"an invoice that was not posted": {Done, func(e *evidence) { e.becomes(func(o *ERPOrder) { o.Invoices[0].State = "draft" }) }},
 		"a draft that nobody asked for": {Done, func(e *evidence) {
-			e.becomes(func(o *ERPOrder) { o.Invoices = append(o.Invoices, ERPInvoice{10, "draft", 5, 5}) })
+			e.becomes(func(o *ERPOrder) {
+				o.Invoices = append(o.Invoices, ERPInvoice{ID: 10, State: "draft", Total: 5, Due: 5})
+			})
 		}},
 		"a payment that was made twice":    {Done, func(e *evidence) { e.payments["k2.3"] = []float64{13.5, 13.5} }},
 		"a payment that is not there":      {Done, func(e *evidence) { delete(e.payments, "k2.3") }},
@@ -267,6 +343,14 @@ func TestWhatIsAllowedIsNoViolation(t *testing.T) {
 	for name, allow := range map[string]func(e *evidence){
 		"an order after a 503": func(e *evidence) {
 			e.wishes[0].exchanges = []*Exchange{answered("k1", 1, 503, problem("erp_unavailable", "r")), answered("k1", 2, 201, `{"id":11}`)}
+		},
+		"an order that nobody was told of": func(e *evidence) {
+			e.wishes[1].exchanges = []*Exchange{answered("k2", 2, 0, "")}
+			e.acted["k2"], e.payments = []acted{did("k2.0", order.Confirm, "")}, nil
+			e.becomes(func(o *ERPOrder) {
+				o.State, o.Lines, o.Deliveries, o.Invoices = "draft", []ERPLine{erpLine(1, 101, 2, 10), erpLine(2, 102, 3, 4.5)}, nil, nil
+			})
+			e.mirror[1]["status"], e.mirror[1]["fulfilment"], e.mirror[1]["payment"] = "approved", "none", "none"
 		},
 		"an order of a request without an answer, and a 503": func(e *evidence) {
 			e.wishes[0].exchanges = []*Exchange{answered("k1", 1, 0, ""), answered("k1", 2, 503, problem("database_unavailable", "r"))}
@@ -321,7 +405,7 @@ func TestWhatIsAllowedIsNoViolation(t *testing.T) {
 				did("k2.2", order.Cancel, "{}", actDone("k2.2", 7))}
 			e.payments = nil
 			e.becomes(func(o *ERPOrder) {
-				o.State, o.Deliveries, o.Invoices = "cancel", []ERPDelivery{{7, "cancel"}}, []ERPInvoice{{9, "cancel", 24.5, 24.5}}
+				o.State, o.Deliveries, o.Invoices = "cancel", []ERPDelivery{{ID: 7, State: "cancel"}}, []ERPInvoice{{ID: 9, State: "cancel", Total: 24.5, Due: 24.5}}
 				for i := range o.Lines {
 					o.Lines[i].Delivered, o.Lines[i].Invoiced = 0, 0
 				}

@@ -128,8 +128,11 @@ func (c *clients) exchange(ctx context.Context, replica int, asking Exchange) *E
 	if x.Async {
 		headers["Prefer"] = "respond-async"
 	}
+	if x.Method == http.MethodPatch {
+		headers["If-Match"] = "*" // whatever it is by now: other clients do not touch it
+	}
 	url := c.world.replicas[replica].url() + cmp.Or(x.Path, "/v1/orders")
-	a, err := c.call(ctx, http.MethodPost, url, c.world.portal, x.Body, headers)
+	a, err := c.call(ctx, cmp.Or(x.Method, http.MethodPost), url, c.world.portal, x.Body, headers)
 	x.Answered = h.now()
 	if err != nil {
 		x.Err = "no answer: " + shortError(err)
@@ -250,7 +253,7 @@ func (c *clients) replayAct(ctx context.Context, key string, a Act) {
 	}
 	d := drawer{Rand: rand.New(rand.NewPCG(a.Salt, 2))}
 	for range 2 {
-		x := c.either(ctx, d, false, Exchange{Key: key, Path: asked[0].Path, Body: asked[0].Body})
+		x := c.either(ctx, d, false, Exchange{Key: key, Method: asked[0].Method, Path: asked[0].Path, Body: asked[0].Body})
 		if m := x.meaning(); m == placed || m == refused {
 			return
 		}

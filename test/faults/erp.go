@@ -15,9 +15,10 @@ import (
 
 // erp is the Odoo of a run, and how it can fail. What people do in it goes past the proxies.
 type erp struct {
-	server env.OdooServer
-	http   *proxy.HTTPProxy
-	tcp    *proxy.TCPProxy // before http: for what happens below HTTP
+	server     env.OdooServer
+	http       *proxy.HTTPProxy
+	warehouses map[int64]string // their codes by id; nil: the sandbox, which has none
+	tcp        *proxy.TCPProxy  // before http: for what happens below HTTP
 }
 
 func openERP(s *stage, o Options) (*erp, error) {
@@ -43,6 +44,9 @@ func openERP(s *stage, o Options) (*erp, error) {
 			return nil, fmt.Errorf("no server is known for Odoo %s", o.Odoo)
 		}
 		e.server = server
+		if err := e.prepareWarehouses(); err != nil {
+			return nil, err
+		}
 	}
 	e.http = proxy.HTTP(s, e.server.URL)
 	address, err := url.Parse(e.http.URL())
@@ -92,7 +96,9 @@ type ERPOrder struct {
 	Lines     []ERPLine // in the order of their ids
 
 	OnHold, Approved bool
+	Warehouse        string // its code; not of the sandbox
 	Deliveries       []ERPDelivery
+	Returns          map[int64]map[int64]float64 // what is to come back, or has, by delivery and then by line; not of the sandbox
 	Invoices         []ERPInvoice
 }
 

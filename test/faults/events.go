@@ -92,7 +92,9 @@ var (
 // acting are the calls that do something with an order, and not those that prepare them.
 var acting = [][]byte{[]byte("<string>action_confirm</string>"), []byte("<string>action_cancel</string>"), []byte("<string>button_validate</string>"),
 	[]byte("<string>create_invoices</string>"), []byte("<string>action_post</string>"), []byte("<string>action_create_payments</string>"),
-	[]byte("<name>tag_ids</name>"), []byte("<name>move_ids</name>"), []byte("<name>move_lines</name>")}
+	[]byte("<name>tag_ids</name>"), []byte("<name>move_ids</name>"), []byte("<name>move_lines</name>"),
+	[]byte("<name>warehouse_id</name>"), []byte("<name>order_line</name>"), []byte("create_returns</string>"),
+	[]byte("<string>do_unreserve</string>"), []byte("<string>action_assign</string>"), []byte("_moves</string>")}
 
 func acts(body []byte) bool {
 	return slices.ContainsFunc(acting, func(part []byte) bool { return bytes.Contains(body, part) })

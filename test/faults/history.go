@@ -1,7 +1,9 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +14,7 @@ import (
 type Exchange struct {
 	Key      string
 	Path     string // of an action; empty: an order is placed
+	Method   string // POST if empty
 	Body     string // what was sent: exchanges with different bodies are about different orders
 	Async    bool
 	Replica  int
@@ -66,7 +69,7 @@ func (x *Exchange) meaning() meaning {
 }
 
 func (x *Exchange) String() string {
-	asked := strings.TrimSpace("POST " + x.Path)
+	asked := strings.TrimSpace(cmp.Or(x.Method, http.MethodPost) + " " + x.Path)
 	if x.Async {
 		asked = "POST respond-async"
 	}

@@ -1,8 +1,11 @@
 package faults
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
+
+	"github.com/shopspring/decimal"
 
 	"ordergate/order"
 )
@@ -17,8 +20,9 @@ type acted struct {
 
 // request is what was sent.
 func (a acted) request() (r struct {
-	Amount string
-	Lines  []struct {
+	Amount    string
+	Warehouse string
+	Lines     []struct {
 		ID       int64 `json:"erp_line_id"`
 		Quantity string
 	}
@@ -31,7 +35,7 @@ func (a acted) request() (r struct {
 
 func (a acted) amount() float64 { return float(a.request().Amount) }
 
-// lines are the quantities that are to be sent out; none: all that is left.
+// lines are the quantities that are asked for, by line; none: all that is left.
 func (a acted) lines() map[int64]float64 {
 	lines := map[int64]float64{}
 	for _, l := range a.request().Lines {
@@ -44,33 +48,127 @@ func (a acted) lines() map[int64]float64 {
 type life struct {
 	onHold, approved, confirmed, cancelled bool
 
-	ordered, delivered, invoiced map[int64]float64 // by line
-	byDelivery                   map[int64]bool    // lines of which what was delivered is invoiced, not what was ordered
+	major     int    // Odoo's version
+	warehouse string // the code of the one that it was assigned to; empty: Odoo's own choice
+
+	// Quantities by line. What is invoiced is less what is credited.
+	ordered, sent, invoiced, credited map[int64]float64
+	asked, back                       map[int64]float64 // what is to come back or has, and what has
+	byDelivery                        map[int64]bool    // lines of which what was delivered is invoiced, not what was ordered
+
+	returns  map[int64]map[int64]float64 // what comes back with each return that Odoo has, by line
+	received map[int64]bool
 
 	deliveries, invoices int
-	paid                 map[string]float64 // by the key of the payment
-	posted               float64            // what the invoices that Odoo has in the end come to
+	refunds              []string           // their keys
+	paid                 map[string]payment // by the key of the payment
+	totals               map[int64]float64  // what the posted invoices and credit notes come to that Odoo has in the end
 }
 
-// newLife is an order right after it was placed.
-func newLife(o ERPOrder, byDelivery map[int64]bool) life {
-	l := life{ordered: map[int64]float64{}, delivered: map[int64]float64{}, invoiced: map[int64]float64{}, byDelivery: map[int64]bool{}, paid: map[string]float64{}}
-	for _, line := range o.Lines {
-		l.ordered[line.ID], l.byDelivery[line.ID] = line.Quantity, byDelivery[line.ProductID]
+// payment is what was paid of an invoice.
+type payment struct {
+	invoice int64
+	amount  float64
+}
+
+// newLife is an order right after it was placed with these quantities; with those that it has, where nobody was told that it was.
+func newLife(o ERPOrder, quantities []WishLine, byDelivery map[int64]bool) life {
+	l := life{ordered: map[int64]float64{}, sent: map[int64]float64{}, invoiced: map[int64]float64{}, credited: map[int64]float64{},
+		asked: map[int64]float64{}, back: map[int64]float64{}, byDelivery: map[int64]bool{}, returns: o.Returns, received: map[int64]bool{},
+		paid: map[string]payment{}, totals: map[int64]float64{}}
+	for i, line := range o.Lines {
+		l.byDelivery[line.ID], l.ordered[line.ID] = byDelivery[line.ProductID], line.Quantity
+		if i < len(quantities) {
+			l.ordered[line.ID] = float(quantities[i].Quantity)
+		}
 	}
 	for _, in := range o.Invoices {
 		if in.State == "posted" {
-			l.posted += in.Total
+			l.totals[in.ID] = in.Total
 		}
 	}
 	return l
 }
 
-// due is no less than what is due of the invoices.
-func (l life) due() float64 {
-	due := l.posted
-	for _, amount := range l.paid {
-		due -= amount
+// orAll are the quantities, or, if there are none, all of what is left of every line.
+func (l life) orAll(lines map[int64]float64, left func(line int64) float64) map[int64]float64 {
+	if len(lines) > 0 {
+		return lines
+	}
+	all := map[int64]float64{}
+	for id := range l.ordered {
+		all[id] = max(0, left(id))
+	}
+	return all
+}
+
+// send, askBack and credit take quantities by line; none: all that is left.
+func (l *life) send(lines map[int64]float64) {
+	for id, quantity := range l.orAll(lines, func(id int64) float64 { return l.ordered[id] - l.sent[id] }) {
+		l.sent[id] += quantity
+	}
+}
+
+func (l *life) askBack(lines map[int64]float64) {
+	for id, quantity := range l.orAll(lines, func(id int64) float64 { return l.sent[id] - l.asked[id] }) {
+		l.asked[id] += quantity
+	}
+}
+
+func (l *life) credit(lines map[int64]float64) {
+	for id, quantity := range l.orAll(lines, l.toCredit) {
+		l.credited[id], l.invoiced[id] = l.credited[id]+quantity, l.invoiced[id]-quantity
+	}
+}
+
+// receive may be asked for more than once: the goods came once.
+func (l *life) receive(returnID int64) {
+	if l.received[returnID] {
+		return
+	}
+	l.received[returnID] = true
+	for id, quantity := range l.returns[returnID] {
+		l.back[id] += quantity
+	}
+}
+
+// toCredit is what of a line came back and is not credited.
+func (l life) toCredit(line int64) float64 {
+	return min(l.back[line]-l.credited[line], l.invoiced[line])
+}
+
+// any reports whether there is something of any line.
+func (l life) any(of func(line int64) float64) bool {
+	for id := range l.ordered {
+		if of(id) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (l life) isOpen() bool {
+	return l.any(func(id int64) float64 { return l.ordered[id] - l.sent[id] })
+}
+func (l life) isWithCustomer() bool {
+	return l.any(func(id int64) float64 { return l.sent[id] - l.asked[id] })
+}
+func (l life) isToCredit() bool { return l.any(l.toCredit) }
+func (l life) isInvoiced() bool { return l.any(func(id int64) float64 { return l.invoiced[id] }) }
+func (l life) toInvoice() bool {
+	return l.any(func(id int64) float64 { return l.billable(id) - l.invoiced[id] })
+}
+
+// due is no less than what is due of an invoice by the payments alone; credit notes may have taken off more.
+func (l life) due(invoice int64) float64 {
+	if len(l.refunds) > 0 {
+		return 0
+	}
+	due := l.totals[invoice]
+	for _, p := range l.paid {
+		if p.invoice == invoice {
+			due -= p.amount
+		}
 	}
 	return due
 }
@@ -78,16 +176,12 @@ func (l life) due() float64 {
 // status is what the order's status is, as far as it matters to what may be done: one that is confirmed may also be in preparation, and one
 // that is delivered may also be completed.
 func (l life) status() order.Status {
-	some, all := false, true
-	for id, quantity := range l.ordered {
-		some, all = some || l.delivered[id] > 0, all && l.delivered[id] >= quantity
-	}
 	switch {
 	case l.cancelled:
 		return order.Cancelled
-	case l.confirmed && all:
+	case l.confirmed && !l.isOpen():
 		return order.Delivered
-	case l.confirmed && some:
+	case l.confirmed && l.any(func(id int64) float64 { return l.sent[id] }):
 		return order.Shipped
 	case l.confirmed:
 		return order.Confirmed
@@ -99,91 +193,38 @@ func (l life) status() order.Status {
 	return order.Draft
 }
 
+// delivered is what of a line is with the customer.
+func (l life) delivered(line int64) float64 { return l.sent[line] - l.back[line] }
+
 // billable is how much of a line is to be invoiced in all.
 func (l life) billable(line int64) float64 {
 	if l.byDelivery[line] {
-		return l.delivered[line]
+		return l.delivered(line)
 	}
 	return l.ordered[line]
 }
 
-func (l life) toInvoice() bool {
-	for id := range l.ordered {
-		if l.billable(id) > l.invoiced[id] {
-			return true
-		}
-	}
-	return false
-}
-
 // standing is what the gateway must say of an order by what Odoo has of it.
-func standing(o ERPOrder) (order.Status, order.Fulfilment, order.Payment) {
-	some, all := false, true
+func standing(o ERPOrder) order.Standing {
+	f := order.Facts{State: order.ERPState(o.State), OnHold: o.OnHold, Approved: o.Approved}
 	for _, l := range o.Lines {
-		some, all = some || l.Delivered > 0, all && l.Delivered >= l.Quantity
+		f.Lines = append(f.Lines, order.LineFacts{Goods: true, Quantity: decimal.NewFromFloat(l.Quantity),
+			Delivered: decimal.NewFromFloat(l.Delivered), Invoiced: decimal.NewFromFloat(l.Invoiced)})
 	}
-	fulfilment := order.FulfilmentNone
-	switch {
-	case all:
-		fulfilment = order.FulfilmentFull
-	case some:
-		fulfilment = order.FulfilmentPartial
-	}
-	switch o.State {
-	case "draft", "sent":
-		switch {
-		case o.OnHold:
-			return order.OnHold, order.FulfilmentNone, order.PaymentNone
-		case o.Approved:
-			return order.Approved, order.FulfilmentNone, order.PaymentNone
-		}
-		return order.Draft, order.FulfilmentNone, order.PaymentNone
-	case "cancel":
-		return order.Cancelled, fulfilment, o.payment()
-	}
-	return o.progress(some), fulfilment, o.payment()
-}
-
-// progress is the status of a sales order of which something has left, or nothing.
-func (o ERPOrder) progress(left bool) order.Status {
-	open, ready := false, false
 	for _, d := range o.Deliveries {
-		open = open || d.State != "done" && d.State != "cancel"
-		ready = ready || d.State == "assigned"
-	}
-	settled := o.payment() == order.PaymentPaid
-	for _, l := range o.Lines {
-		settled = settled && near(l.Invoiced, l.Delivered)
-	}
-	switch {
-	case left && open:
-		return order.Shipped
-	case left && settled:
-		return order.Completed
-	case left:
-		return order.Delivered
-	case ready:
-		return order.Picking
-	}
-	return order.Confirmed
-}
-
-func (o ERPOrder) payment() order.Payment {
-	total, due, posted := 0.0, 0.0, 0
-	for _, in := range o.Invoices {
-		if in.State == "posted" {
-			total, due, posted = total+in.Total, due+in.Due, posted+1
+		kind := order.DeliveryOutgoing
+		if d.Return {
+			kind = order.DeliveryReturn
 		}
+		states := map[string]order.DocumentState{"assigned": order.Ready, "done": order.DocumentDelivered, "cancel": order.DocumentCancelled}
+		f.Deliveries = append(f.Deliveries, order.Delivery{Kind: kind, State: cmp.Or(states[d.State], order.Waiting)})
 	}
-	switch {
-	case posted == 0:
-		return order.PaymentNone
-	case near(due, 0):
-		return order.PaymentPaid
-	case near(due, total):
-		return order.PaymentUnpaid
+	for _, in := range o.Invoices {
+		states := map[string]order.DocumentState{"posted": order.Posted, "cancel": order.DocumentCancelled}
+		f.Invoices = append(f.Invoices, order.Invoice{State: cmp.Or(states[in.State], order.Open), CreditNote: in.CreditNote,
+			AmountTotal: decimal.NewFromFloat(in.Total), AmountDue: decimal.NewFromFloat(in.Due)})
 	}
-	return order.PaymentPartial
+	return f.Standing()
 }
 
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-6 }

@@ -183,13 +183,13 @@ func drawClients(d drawer, real bool) []ClientPlan {
 		// The last two are one customer's: its orders come from two sides.
 		plans[c].Customer = fmt.Sprintf("customer-%d", min(c, clients-2))
 		for w := range wishes {
-			plans[c].Wishes = append(plans[c].Wishes, drawWish(d, fmt.Sprintf("c%d-%d", c, w), acting))
+			plans[c].Wishes = append(plans[c].Wishes, drawWish(d, fmt.Sprintf("c%d-%d", c, w), acting, real))
 		}
 	}
 	return plans
 }
 
-func drawWish(d drawer, name string, acting int) Wish {
+func drawWish(d drawer, name string, acting int, real bool) Wish {
 	w := Wish{
 		Name: name, Pause: d.between(0, 700*time.Millisecond), Patience: 12, Salt: d.Uint64(),
 		Async: d.chance(35), Twice: d.chance(10), OtherBody: d.chance(8), Chase: d.chance(50), Replay: d.chance(60),
@@ -208,7 +208,7 @@ func drawWish(d drawer, name string, acting int) Wish {
 	}
 	w.Lines = drawLines(d)
 	if w.Bad == "" && !w.Edit && !w.Delete && d.chance(acting) {
-		w.Acts, w.Chase = drawActs(d), true
+		w.Acts, w.Chase = drawActs(d, real), true
 	}
 	return w
 }
