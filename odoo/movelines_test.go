@@ -42,13 +42,16 @@ func TestDeliverFromTwoPlacesInAnotherUnit(t *testing.T) {
 	}
 }
 
-// A credit note that Odoo refuses to post is deleted: as a draft it would count as credited.
-func TestCreditThatIsNotPosted(t *testing.T) {
-	t.Parallel()
+// fakeCredit is an Odoo with a draft credit note 9 of invoice 8, once that was made. answer may answer for it.
+func fakeCredit(t *testing.T, answer func(method func(name string) bool) http.HandlerFunc) *fakeOdoo {
 	f := newFakeOdoo(t, nil)
-	made, deleted := false, 0
+	made := false
 	f.onObject = func(w http.ResponseWriter, r *http.Request) {
 		method := func(name string) bool { return strings.Contains(bodyOf(r), "<string>"+name+"</string>") }
+		if special := answer(method); special != nil {
+			special(w, r)
+			return
+		}
 		switch {
 		case method("search_read") && !made:
 			value([]any{})(w, r)
@@ -60,21 +63,61 @@ func TestCreditThatIsNotPosted(t *testing.T) {
 		case method("invoice_line_ids"):
 			value([]any{map[string]any{"id": int64(9), "invoice_line_ids": []any{int64(90)}}})(w, r)
 		case method("account.move.line"):
-			value([]any{map[string]any{"id": int64(90), "sale_line_ids": []any{int64(7)}, "quantity": 1.0, "display_type": "product"}})(w, r)
-		case method("action_post"):
-			faulty(2, "The period is locked.")(w, r)
-		case method("unlink"):
-			deleted++
-			value(true)(w, r)
+			value([]any{map[string]any{"id": int64(90), "sale_line_ids": []any{int64(7)}, "quantity": 2.0, "display_type": "product"}})(w, r)
 		case method("journal_id"):
 			value([]any{map[string]any{"id": int64(8), "journal_id": int64(1)}})(w, r)
 		default:
 			value(int64(1))(w, r)
 		}
 	}
-	err := newClient(t, f.config()).Credit(t.Context(), order.PlannedCredit{InvoiceID: 8, Lines: []order.PlannedCreditLine{{LineID: 7, Quantity: decimal.NewFromInt(1)}}}, "", "m")
-	require.ErrorContains(t, err, "The period is locked.")
+	return f
+}
+
+var creditOfOne = order.PlannedCredit{InvoiceID: 8, Lines: []order.PlannedCreditLine{{LineID: 7, Quantity: decimal.NewFromInt(1)}}}
+
+// A credit note that Odoo refuses to post is deleted: as a draft it would count as credited.
+func TestCreditThatIsNotPosted(t *testing.T) {
+	t.Parallel()
+	deleted := 0
+	f := fakeCredit(t, func(method func(string) bool) http.HandlerFunc {
+		switch {
+		case method("action_post"):
+			return faulty(2, "The period is locked.")
+		case method("unlink"):
+			deleted++
+		}
+		return nil
+	})
+	require.ErrorContains(t, newClient(t, f.config()).Credit(t.Context(), creditOfOne, "", "m"), "The period is locked.")
 	require.Equal(t, 1, deleted)
+}
+
+// Odoo 14 refuses to cut a draft when that met another transaction. It is asked once more, and no more than that.
+func TestCreditThatIsNotCutAtOnce(t *testing.T) {
+	t.Parallel()
+	for refusals, want := range []string{"", "", "out of balance"} {
+		cut, deleted := 0, 0
+		f := fakeCredit(t, func(method func(string) bool) http.HandlerFunc {
+			switch {
+			case method("write"):
+				if cut++; cut <= refusals {
+					return faulty(2, "out of balance")
+				}
+			case method("unlink"):
+				deleted++
+			}
+			return nil
+		})
+		err := newClient(t, f.config()).Credit(t.Context(), creditOfOne, "", "m")
+		if want == "" {
+			require.NoError(t, err)
+			require.Equal(t, refusals+1, cut)
+			require.Zero(t, deleted)
+			continue
+		}
+		require.ErrorContains(t, err, want)
+		require.Equal(t, []int{2, 1}, []int{cut, deleted})
+	}
 }
 
 // A lot that is not there any more is not sent out in part: nothing is written.

@@ -20,7 +20,6 @@ type evidence struct {
 	payments map[string][]float64 // the amounts of the payments in Odoo, by key
 	// byDelivery are the products of which what was delivered is invoiced, and not what was ordered.
 	byDelivery map[int64]bool
-	major      int              // Odoo's version
 	verified   string           // what the verification of the histories found; empty: nothing
 	products   map[string]int64 // ids by SKU
 	mirror     []row            // rows of orders that have a key of this run

@@ -17,7 +17,6 @@ func (c *checker) acts(orderKey string, acts []acted) {
 	}
 	o := c.byID[ids[0]]
 	l := newLife(o, c.placedWith(orderKey), c.byDelivery)
-	l.major = c.major
 	slices.SortStableFunc(acts, func(a, b acted) int { return cmp.Compare(c.turn(a), c.turn(b)) })
 	for _, a := range acts {
 		if len(a.exchanges) == 0 {

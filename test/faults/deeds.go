@@ -90,8 +90,6 @@ var deeds = map[order.ActionKind]deed{
 	order.Receive: {
 		request: requestReceipt, realOnly: true,
 		leaves: func(l *life, a acted) { l.receive(a.returnID()) },
-		// Odoo 14 lets only administrators of its stock receive what stock is kept of.
-		excuse: func(l life, _ acted, code string) bool { return code == "erp_rights_missing" && l.major == 14 },
 	},
 	order.Refund: {
 		request: requestRefund, realOnly: true,

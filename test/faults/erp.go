@@ -44,7 +44,7 @@ func openERP(s *stage, o Options) (*erp, error) {
 			return nil, fmt.Errorf("no server is known for Odoo %s", o.Odoo)
 		}
 		e.server = server
-		if err := e.prepareWarehouses(); err != nil {
+		if err := errors.Join(e.prepareWarehouses(), e.prepareReceiver()); err != nil {
 			return nil, err
 		}
 	}

@@ -1,11 +1,6 @@
 package faults
 
-import (
-	"errors"
-	"maps"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // ERPDelivery is a delivery of an order as Odoo has it.
 type ERPDelivery struct {
@@ -121,28 +116,6 @@ func (e *erp) addReturns(at map[int64]*ERPOrder, ids []any) error {
 		}
 	}
 	return nil
-}
-
-// prepareWarehouses notes the codes of the warehouses by id, and makes a second one where there is none for the runs.
-func (e *erp) prepareWarehouses() error {
-	for range 2 {
-		found, err := e.records("stock.warehouse", []any{}, "code")
-		if err != nil {
-			return err
-		}
-		e.warehouses = make(map[int64]string, len(found))
-		for _, r := range found {
-			e.warehouses[integer(r["id"])] = text(r["code"])
-		}
-		if slices.Contains(slices.Collect(maps.Values(e.warehouses)), secondWarehouse) {
-			return nil
-		}
-		// A run beside this one may make it first.
-		if _, err := e.people("stock.warehouse", "create", []any{map[string]any{"name": "Second hub", "code": secondWarehouse}}, nil); err != nil {
-			continue
-		}
-	}
-	return errors.New("there is no second warehouse, and none can be made")
 }
 
 // payments returns the payments whose memo begins with a prefix.

@@ -48,7 +48,6 @@ func (a acted) lines() map[int64]float64 {
 type life struct {
 	onHold, approved, confirmed, cancelled bool
 
-	major     int    // Odoo's version
 	warehouse string // the code of the one that it was assigned to; empty: Odoo's own choice
 
 	// Quantities by line. What is invoiced is less what is credited.

@@ -198,7 +198,6 @@ func (w *world) deleteOrder(o ERPOrder) error {
 func (w *world) gather(ctx context.Context, open []row) (evidence, error) {
 	// The backlog is bounded by what each process knows of it: what others accept it learns with a delay.
 	e := evidence{
-		major:   w.erp.server.Major,
 		intents: map[string]row{}, orders: map[string][]int64{}, byID: map[int64]ERPOrder{}, products: w.products,
 		acted: map[string][]acted{}, payments: map[string][]float64{},
 		open: open, within: w.within(),
