@@ -111,7 +111,7 @@ func (c *Client) documentsOf(ctx context.Context, of order.DocumentSlice) ([]ord
 	if err != nil || len(orders) == 0 {
 		return nil, err
 	}
-	billed, err := c.invoicesOf(ctx, orders)
+	billed, _, err := c.invoicesOf(ctx, orders) // the mirror has none of those that are hidden
 	if err != nil {
 		return nil, err
 	}

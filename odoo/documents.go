@@ -116,7 +116,10 @@ func (c *Client) addDocuments(ctx context.Context, reads []orderRead) error {
 		if !models.invoices {
 			return nil
 		}
-		of, err := c.invoicesOf(ctx, ids)
+		of, hidden, err := c.invoicesOf(ctx, ids)
+		for _, id := range hidden {
+			byID[id].AllInvoices = false
+		}
 		if err != nil || len(of) == 0 {
 			return err
 		}
@@ -321,8 +324,45 @@ func invoiceState(state string) order.DocumentState {
 	return order.Open
 }
 
-// invoicesOf returns the ids of the invoices of orders, by order.
-func (c *Client) invoicesOf(ctx context.Context, ids []int64) (map[int64][]int64, error) {
+// invoicesOf returns the ids of the invoices of orders, by order. Of an order with an invoice that a record rule hides from the gateway's user
+// Odoo tells none, and nothing of those that are asked for with it: such orders are found by halving, and hidden has their ids.
+func (c *Client) invoicesOf(ctx context.Context, ids []int64) (of map[int64][]int64, hidden []int64, err error) {
+	of, refused := c.invoiceIDs(ctx, ids)
+	if !isReason(refused, AccessRights) {
+		return of, nil, refused
+	}
+	s, err := c.sessionFor(ctx, "account.move.check_access")
+	if err != nil {
+		return nil, nil, err
+	}
+	if allowed, err := c.mayRead(ctx, s.dialect, "account.move"); err != nil || !allowed {
+		return nil, nil, cmp.Or(err, refused)
+	}
+	return c.invoicesByHalves(ctx, ids)
+}
+
+// invoicesByHalves is invoicesOf for orders that Odoo refused together.
+func (c *Client) invoicesByHalves(ctx context.Context, ids []int64) (of map[int64][]int64, hidden []int64, err error) {
+	if len(ids) == 1 {
+		return nil, ids, nil
+	}
+	of = make(map[int64][]int64, len(ids))
+	for half := range slices.Chunk(ids, (len(ids)+1)/2) {
+		some, err := c.invoiceIDs(ctx, half)
+		var out []int64
+		if isReason(err, AccessRights) {
+			some, out, err = c.invoicesByHalves(ctx, half)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		maps.Copy(of, some)
+		hidden = append(hidden, out...)
+	}
+	return of, hidden, nil
+}
+
+func (c *Client) invoiceIDs(ctx context.Context, ids []int64) (map[int64][]int64, error) {
 	list, _, err := c.searchRead(ctx, query{model: "sale.order", domain: idsIn("id", ids), fields: []string{"invoice_ids"}})
 	if err != nil {
 		return nil, err
@@ -401,7 +441,7 @@ func (c *Client) invoiceHeads(ctx context.Context, page Page) ([]DocumentHead, e
 	if err != nil || len(orders) == 0 {
 		return heads, err
 	}
-	of, err := c.invoicesOf(ctx, orders)
+	of, _, err := c.invoicesOf(ctx, orders) // what is hidden is not shown, and need not be read again
 	if err != nil {
 		return nil, err
 	}

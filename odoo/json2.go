@@ -34,6 +34,9 @@ var parameters = map[string][]string{
 	"check_object_reference": {"module", "xml_id"},
 }
 
+// databaseHeader says which database is meant.
+const databaseHeader = "X-Odoo-Database"
+
 var idsAlone = []string{"ids"}
 
 // json2Call is a call of JSON-2. Its answers are those of XML-RPC, but that Python's None is nil instead of a fault.
@@ -44,9 +47,9 @@ func (c *Client) json2Call(model, method string, args []any, kwargs map[string]a
 	}
 	m := message{method: http.MethodPost, path: "/json/2/" + model + "/" + method, body: body, read: readJSON2,
 		header: http.Header{
-			"Content-Type":    {"application/json; charset=utf-8"},
-			"Authorization":   {"bearer " + c.password},
-			"X-Odoo-Database": {c.database},
+			"Content-Type":  {"application/json; charset=utf-8"},
+			"Authorization": {"bearer " + c.password},
+			databaseHeader:  {c.database},
 		}}
 	if method == "create" && len(args) == 1 {
 		if _, one := args[0].(map[string]any); one {

@@ -99,10 +99,11 @@ func cookieHeader(value string) http.Header {
 	return http.Header{"Cookie": {sessionCookie + "=" + value}}
 }
 
-// print gets one PDF, within the limits of a call.
+// print gets one PDF, within the limits of a call. Where Odoo has several databases, a header says which is
+// meant to a version that knows it, as 19 does; it takes none beside the cookie of a session, which knows it.
 func (c *Client) print(ctx context.Context, address string, header http.Header) ([]byte, error) {
 	if header == nil {
-		header = http.Header{}
+		header = http.Header{databaseHeader: {c.database}}
 	}
 	a, err := c.fetch(ctx, "account.move.print", message{method: http.MethodGet, path: address, header: header, secret: true, read: readPDF})
 	pdf, _ := a.value.([]byte)

@@ -82,7 +82,7 @@ func pdfPage(body string) http.HandlerFunc {
 // withCookie serves a page to those who have the session, and sends the others away.
 func withCookie(session string, page http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if cookie, err := r.Cookie("session_id"); err != nil || cookie.Value != session {
+		if cookie, err := r.Cookie("session_id"); err != nil || cookie.Value != session || r.Header.Get("X-Odoo-Database") != "" {
 			http.Redirect(w, r, "/web/login", http.StatusSeeOther)
 			return
 		}
@@ -103,6 +103,7 @@ func TestInvoicePDF(t *testing.T) {
 	c := newClient(t, p.config())
 	p.on(portalPage, func(w http.ResponseWriter, r *http.Request) {
 		require.Equal(t, accessToken, r.URL.Query().Get("access_token"))
+		require.Equal(t, "shop", r.Header.Get("X-Odoo-Database"), "it may have several")
 		pdfPage("%PDF-1.4 x")(w, r)
 	})
 	pdf, prints, err := c.InvoicePDF(t.Context(), 10)

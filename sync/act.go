@@ -248,10 +248,10 @@ func mayStillRun(callErr error) bool {
 	return errors.As(callErr, &e) && e.Outcome == odoo.Unknown
 }
 
-// judge ends an attempt that sent nothing: with a refusal, or because the ERP could not be asked. What it lacks can be
-// installed, and is no refusal.
+// judge ends an attempt that sent nothing: with a refusal, or because the ERP could not be asked. What that lacks can be
+// mended there, and is no refusal.
 func (a *attempt) judge(err error) {
-	if isRefusal(err) && !order.IsKind(err, order.Unsupported) {
+	if isRefusal(err) && lacking(err) == nil {
 		a.fail(odoo.Rejected, err)
 		return
 	}

@@ -43,6 +43,8 @@ type documentERP struct {
 	notes []creditNote
 	uncut bool // credit notes have all of their invoice
 
+	hidden bool // one of its invoices, so that none is told
+
 	carriers  []order.Carrier         // none: deliveries have no delivery method and no tracking number
 	delivered []order.PlannedDelivery // what it was asked to send out
 
@@ -96,6 +98,7 @@ func (e *documentERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot
 	defer e.mu.Unlock()
 	for i := range snapshots {
 		if snapshots[i].ID == e.of && e.delivery.ID != 0 {
+			snapshots[i].AllDeliveries, snapshots[i].AllInvoices = true, !e.hidden
 			snapshots[i].Deliveries = []order.Delivery{e.delivery}
 			if e.second.ID != 0 {
 				snapshots[i].Deliveries = append(snapshots[i].Deliveries, e.second)
@@ -104,13 +107,16 @@ func (e *documentERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot
 				snapshots[i].Deliveries = append(snapshots[i].Deliveries,
 					order.Delivery{ID: id, Number: "WH/IN/" + strconv.FormatInt(id, 10), Kind: order.DeliveryReturn, State: e.back[id-90].state})
 			}
+			if e.hidden {
+				continue
+			}
 			snapshots[i].Invoices = slices.Clone(e.invoices)
 			for _, n := range e.notes {
 				snapshots[i].Invoices = append(snapshots[i].Invoices, order.Invoice{ID: n.id, CreditNote: true, State: n.state, Currency: "USD", Payment: "not_paid"})
 			}
-			if e.left {
-				snapshots[i].Status = order.Delivered
-			}
+		}
+		if snapshots[i].ID == e.of && e.left {
+			snapshots[i].Status = order.Delivered
 		}
 	}
 	return snapshots, err
@@ -476,6 +482,28 @@ func TestFulfilmentOfWhichAPartIsRefused(t *testing.T) {
 	o, err := b.db.Order(t.Context(), b.cfg.Tenant.ID, erp.of)
 	require.NoError(t, err)
 	require.Equal(t, order.DocumentDelivered, o.Deliveries[0].State)
+}
+
+// Beside an invoice that is hidden nothing would prove another one, and nobody can say which one is to be paid. Once it is shown the same
+// keys go on.
+func TestAnOrderWithAHiddenInvoice(t *testing.T) {
+	t.Parallel()
+	b, erp := setupDocuments(t)
+	amount := decimal.NewFromInt(1)
+	steps := []struct {
+		key    string
+		action order.Action
+	}{{"i1", order.Action{Kind: order.Bill, OrderID: erp.of}}, {"p1", order.Action{Kind: order.Pay, OrderID: erp.of, InvoiceID: 80, Amount: &amount}}}
+	for _, step := range steps {
+		erp.hidden = true
+		_, err := b.Act(t.Context(), portal, step.key, step.action)
+		requireKind(t, err, order.Forbidden, "erp_rights_missing")
+		erp.hidden = false
+		_, err = b.Act(t.Context(), portal, step.key, step.action)
+		require.NoError(t, err)
+	}
+	require.Len(t, erp.invoices, 1)
+	require.Len(t, erp.memos, 1)
 }
 
 // A key whose first attempt was refused for a missing right begins anew, with all checks.

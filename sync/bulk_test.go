@@ -133,6 +133,7 @@ func (e *slowERP) Orders(ctx context.Context, ids []int64) ([]order.Snapshot, er
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range snapshots {
+		snapshots[i].AllInvoices = true
 		if id := snapshots[i].ID; e.billed[id] {
 			snapshots[i].Invoices = []order.Invoice{{ID: 1000 + id, Number: "INV/" + strconv.FormatInt(id, 10), State: order.Posted}}
 		}

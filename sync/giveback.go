@@ -140,6 +140,8 @@ func (s *Service) planReceipt(ctx context.Context, a *attempt, o order.Order) (o
 	id := a.in.Action.ReturnID
 	d := deliveryOf(o, id)
 	switch {
+	case d.Kind != order.DeliveryReturn && !a.before.AllDeliveries:
+		return order.ActionPlan{}, stockMissing()
 	case d.Kind != order.DeliveryReturn:
 		return order.ActionPlan{}, order.Errorf(order.NotFound, "return_not_found", "Order %s has no return %d.", o.Number, id)
 	case d.State == order.DocumentCancelled:

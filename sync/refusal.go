@@ -61,6 +61,16 @@ func erpRightsMissing(what, grant string, cause error) *order.Error {
 		"The gateway's user may not %s in the ERP. Its administrators must grant that: %s", what, grant).Because(cause)
 }
 
+// lacking returns what an error says that the ERP lacks, or its user may not: once that is mended there, the same key may ask again. nil if
+// it says something else.
+func lacking(err error) *order.Error {
+	var e *order.Error
+	if errors.As(err, &e) && (e.Kind == order.Unsupported || e.Code == "erp_rights_missing") {
+		return e
+	}
+	return nil
+}
+
 // breakerOpen is the state in which the ERP is left alone.
 const breakerOpen = "open"
 

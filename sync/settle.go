@@ -188,12 +188,11 @@ func (s *Service) end(a *attempt) store.End {
 
 // unaccepted is what the caller of an attempt is told that sent nothing: the same key may be used again.
 func unaccepted(a *attempt) *order.Error {
-	var lacking *order.Error
-	switch {
-	case a.in.Action != nil && reason(a.err) == odoo.AccessRights:
+	if lacks := lacking(a.err); lacks != nil {
+		return lacks
+	}
+	if a.in.Action != nil && reason(a.err) == odoo.AccessRights {
 		return rightsMissing(a)
-	case errors.As(a.err, &lacking) && lacking.Kind == order.Unsupported:
-		return lacking
 	}
 	return unavailable(a.err)
 }

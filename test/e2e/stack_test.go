@@ -31,15 +31,16 @@ type combination struct {
 	major    int
 	database func(testing.TB) string
 	json2    bool // the gateway logs in with an API key, and speaks JSON-2
+	sales    bool // an Odoo that only sells
 }
 
 var combinations = []combination{
-	{"Odoo 14 and MariaDB", 14, env.MariaDB, false},
-	{"Odoo 19 over JSON-2 and MySQL", 19, env.MySQL, true},
+	{name: "Odoo 14 and MariaDB", major: 14, database: env.MariaDB},
+	{name: "Odoo 19 over JSON-2 and MySQL", major: 19, database: env.MySQL, json2: true},
 }
 
 // overXMLRPC is what an Odoo that could speak JSON-2 is left with where its gateway has a password, and no API key.
-var overXMLRPC = combination{"Odoo 19 over XML-RPC and MySQL", 19, env.MySQL, false}
+var overXMLRPC = combination{name: "Odoo 19 over XML-RPC and MySQL", major: 19, database: env.MySQL}
 
 // eachStack runs a test on every combination.
 func eachStack(t *testing.T, test func(t *testing.T, s *stack)) { onStacks(t, combinations, test) }
@@ -47,6 +48,15 @@ func eachStack(t *testing.T, test func(t *testing.T, s *stack)) { onStacks(t, co
 // eachProtocol runs a test on every combination, and on Odoo 19 over XML-RPC as well.
 func eachProtocol(t *testing.T, test func(t *testing.T, s *stack)) {
 	onStacks(t, append(slices.Clone(combinations), overXMLRPC), test)
+}
+
+// eachWithoutStock is eachProtocol with Odoos that only sell.
+func eachWithoutStock(t *testing.T, test func(t *testing.T, s *stack)) {
+	all := append(slices.Clone(combinations), overXMLRPC)
+	for i := range all {
+		all[i].sales = true
+	}
+	onStacks(t, all, test)
 }
 
 func onStacks(t *testing.T, combinations []combination, test func(t *testing.T, s *stack)) {
@@ -58,10 +68,17 @@ func onStacks(t *testing.T, combinations []combination, test func(t *testing.T, 
 	}
 }
 
+func (c combination) server(t *testing.T) env.OdooServer {
+	if c.sales {
+		return env.OdooSales(t, c.major)
+	}
+	return env.Odoo(t, c.major)
+}
+
 // newStack makes a migrated database with keys in it.
 func newStack(t *testing.T, c combination) *stack {
 	t.Helper()
-	server := env.Odoo(t, c.major)
+	server := c.server(t)
 	database, err := url.Parse(env.Database(t, c.database(t)))
 	require.NoError(t, err)
 	s := &stack{odoo: server, json2: c.json2, http: proxy.HTTP(t, server.URL), tcp: proxy.TCP(t, database.Host)}

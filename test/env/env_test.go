@@ -54,6 +54,8 @@ var servers = map[string]struct {
 	"mariadb": {"ORDERGATE_TEST_MARIADB", "mysql://root@db:3306/", func(t testing.TB) { env.MariaDB(t) }},
 	"odoo14":  {"ORDERGATE_TEST_ODOO14", "http://u:p@erp:8083/shop14", func(t testing.TB) { env.Odoo(t, 14) }},
 	"odoo19":  {"ORDERGATE_TEST_ODOO19", "http://u:p@erp:8088/shop19", func(t testing.TB) { env.Odoo(t, 19) }},
+	"sales14": {"ORDERGATE_TEST_ODOO14_SALES", "http://u:p@erp:8083/sales14", func(t testing.TB) { env.OdooSales(t, 14) }},
+	"sales19": {"ORDERGATE_TEST_ODOO19_SALES", "http://u:p@erp:8088/sales19", func(t testing.TB) { env.OdooSales(t, 19) }},
 }
 
 func TestUnsetSkipsByName(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"ordergate/test/odoorpc"
 )
 
-// OdooServer is a running Odoo with the demo data of its sales, stock, delivery and accounting applications.
+// OdooServer is a running Odoo with the demo data of its applications: sales and accounting, and, but for OdooSales, stock and delivery.
 type OdooServer struct {
 	Major    int    // 14 or 19
 	URL      string // without path and credentials: "http://127.0.0.1:8083"
@@ -28,7 +28,25 @@ type OdooServer struct {
 // server is shared by all tests of a package, and packages take turns: a test finds its own records by names that no other uses.
 func Odoo(t testing.TB, major int) OdooServer {
 	t.Helper()
-	variable := fmt.Sprintf("ORDERGATE_TEST_ODOO%d", major)
+	return odooOf(t, major, fmt.Sprintf("ORDERGATE_TEST_ODOO%d", major))
+}
+
+// OdooSales is Odoo for a database without stock, or skips the test if ORDERGATE_TEST_ODOO<major>_SALES is not set. There an invoice whose
+// reference has HiddenReference is hidden from User, and Seller may read none.
+func OdooSales(t testing.TB, major int) OdooServer {
+	t.Helper()
+	return odooOf(t, major, fmt.Sprintf("ORDERGATE_TEST_ODOO%d_SALES", major))
+}
+
+// What the script odoo-up makes of the database without stock.
+const (
+	HiddenReference = "kept from the gateway"
+	Seller          = "seller"
+	SellerPassword  = "seller-secret"
+)
+
+func odooOf(t testing.TB, major int, variable string) OdooServer {
+	t.Helper()
 	value := setting(t, variable, "http://gateway:gateway-secret@127.0.0.1:8069/shop")
 	server, err := parseOdoo(value)
 	if err != nil {
