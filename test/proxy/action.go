@@ -79,6 +79,14 @@ func Then(a Action, do func()) Action {
 	}}
 }
 
+// First does something else before an action. What it does must not call the proxy.
+func First(do func(), a Action) Action {
+	return Action{a.name, func(x *exchange) {
+		do()
+		a.serve(x)
+	}}
+}
+
 // DelayAnswer keeps the server's answer back for a while. A client that leaves meanwhile gets none.
 func DelayAnswer(d time.Duration) Action {
 	return Action{"DelayAnswer", func(x *exchange) {
