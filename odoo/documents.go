@@ -59,6 +59,11 @@ func (c *Client) askDocumentModels(ctx context.Context, s *session) (documentMod
 			return documentModels{}, err
 		}
 	}
+	if models.invoices { // what an order's invoices are is told by their lines
+		if models.invoices, err = c.mayRead(ctx, s.dialect, "account.move.line"); err != nil {
+			return documentModels{}, err
+		}
+	}
 	return models, nil
 }
 
@@ -324,61 +329,85 @@ func invoiceState(state string) order.DocumentState {
 	return order.Open
 }
 
-// invoicesOf returns the ids of the invoices of orders, by order. Of an order with an invoice that a record rule hides from the gateway's user
-// Odoo tells none, and nothing of those that are asked for with it: such orders are found by halving, and hidden has their ids.
+// invoicesOf returns the ids of the invoices of orders, by order. hidden are the orders with an invoice that a record rule hides from the
+// gateway's user, though not its lines: Odoo tells none of theirs, and nothing of the orders that are asked for with them.
 func (c *Client) invoicesOf(ctx context.Context, ids []int64) (of map[int64][]int64, hidden []int64, err error) {
-	of, refused := c.invoiceIDs(ctx, ids)
-	if !isReason(refused, AccessRights) {
-		return of, nil, refused
+	list, _, err := c.searchRead(ctx, query{model: "sale.order", domain: idsIn("id", ids), fields: []string{"invoice_ids"}})
+	if isReason(err, AccessRights) {
+		return c.visibleInvoices(ctx, ids)
 	}
-	s, err := c.sessionFor(ctx, "account.move.check_access")
 	if err != nil {
 		return nil, nil, err
 	}
-	if allowed, err := c.mayRead(ctx, s.dialect, "account.move"); err != nil || !allowed {
-		return nil, nil, cmp.Or(err, refused)
-	}
-	return c.invoicesByHalves(ctx, ids)
-}
-
-// invoicesByHalves is invoicesOf for orders that Odoo refused together.
-func (c *Client) invoicesByHalves(ctx context.Context, ids []int64) (of map[int64][]int64, hidden []int64, err error) {
-	if len(ids) == 1 {
-		return nil, ids, nil
-	}
-	of = make(map[int64][]int64, len(ids))
-	for half := range slices.Chunk(ids, (len(ids)+1)/2) {
-		some, err := c.invoiceIDs(ctx, half)
-		var out []int64
-		if isReason(err, AccessRights) {
-			some, out, err = c.invoicesByHalves(ctx, half)
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		maps.Copy(of, some)
-		hidden = append(hidden, out...)
-	}
-	return of, hidden, nil
-}
-
-func (c *Client) invoiceIDs(ctx context.Context, ids []int64) (map[int64][]int64, error) {
-	list, _, err := c.searchRead(ctx, query{model: "sale.order", domain: idsIn("id", ids), fields: []string{"invoice_ids"}})
-	if err != nil {
-		return nil, err
-	}
-	of := make(map[int64][]int64, len(list))
+	of = make(map[int64][]int64, len(list))
 	for i := range list {
 		invoices, err := idList(list[i].values["invoice_ids"])
 		if err != nil {
 			named(err, "sale.order.search_read")
-			return nil, err
+			return nil, nil, err
 		}
 		if len(invoices) > 0 {
 			of[list[i].id()] = invoices
 		}
 	}
-	return of, firstError("sale.order.search_read", list)
+	return of, nil, firstError("sale.order.search_read", list)
+}
+
+// visibleInvoices is invoicesOf by the lines of invoices: three calls, however many are hidden. Orders with a hidden one are not in of.
+func (c *Client) visibleInvoices(ctx context.Context, ids []int64) (of map[int64][]int64, hidden []int64, err error) {
+	orderLines, _, err := c.searchRead(ctx, query{model: "sale.order.line", domain: idsIn("order_id", ids), fields: []string{"order_id"}})
+	if err != nil {
+		return nil, nil, err
+	}
+	orderOf := make(map[int64]int64, len(orderLines))
+	for i := range orderLines {
+		orderOf[orderLines[i].id()] = orderLines[i].refID("order_id")
+	}
+	lines, _, err := c.searchRead(ctx, query{model: "account.move.line", domain: idsIn("sale_line_ids.order_id", ids),
+		fields: []string{"move_id", "sale_line_ids"}})
+	if err != nil {
+		return nil, nil, err
+	}
+	var moves []int64
+	for i := range lines {
+		moves = append(moves, lines[i].refID("move_id"))
+	}
+	visible, _, err := c.searchRead(ctx, query{model: "account.move", domain: idsIn("id", slices.Compact(slices.Sorted(slices.Values(moves)))),
+		fields: []string{"move_type"}})
+	if err != nil {
+		return nil, nil, err
+	}
+	kinds := make(map[int64]string, len(visible))
+	for i := range visible {
+		kinds[visible[i].id()] = visible[i].text("move_type")
+	}
+	found, hides := map[int64]map[int64]bool{}, map[int64]bool{}
+	for i := range lines {
+		move := lines[i].refID("move_id")
+		for _, line := range lines[i].ids("sale_line_ids") {
+			orderID, ours := orderOf[line]
+			if !ours {
+				continue
+			}
+			switch kind, seen := kinds[move]; {
+			case !seen:
+				hides[orderID] = true
+			case kind == "out_invoice" || kind == "out_refund":
+				if found[orderID] == nil {
+					found[orderID] = map[int64]bool{}
+				}
+				found[orderID][move] = true
+			}
+		}
+	}
+	of = make(map[int64][]int64, len(found))
+	for orderID, moves := range found {
+		if !hides[orderID] {
+			of[orderID] = slices.Sorted(maps.Keys(moves))
+		}
+	}
+	return of, slices.Sorted(maps.Keys(hides)), cmp.Or(firstError("sale.order.line.search_read", orderLines),
+		firstError("account.move.line.search_read", lines), firstError("account.move.search_read", visible))
 }
 
 // DeliveryHeads lists deliveries written since, of orders; none where Odoo has no deliveries.

@@ -12,26 +12,22 @@ import (
 )
 
 // InvoicedLines returns what of an order's lines stands on its posted invoices, and what of it on credit notes that are not
-// cancelled, or was taken off an invoice, both by rising id of the document. ok is false where Odoo has no invoices, or the gateway's user may not read them.
-func (c *Client) InvoicedLines(ctx context.Context, orderID int64) (invoiced []order.InvoicedLine, credited []order.CreditedLine, ok bool, err error) {
-	models, err := c.documentModels(ctx)
-	if err != nil || !models.invoices {
-		return nil, nil, false, err
-	}
+// cancelled, or was taken off an invoice, both by rising id of the document.
+func (c *Client) InvoicedLines(ctx context.Context, orderID int64) (invoiced []order.InvoicedLine, credited []order.CreditedLine, err error) {
 	s, err := c.sessionFor(ctx, "account.move.line.search_read")
 	if err != nil {
-		return nil, nil, false, err
+		return nil, nil, err
 	}
 	units, err := c.lineUnits(ctx, s.dialect, orderID)
 	if err != nil || len(units) == 0 {
-		return nil, nil, true, err
+		return nil, nil, err
 	}
 	list, _, err := c.searchRead(ctx, query{model: "account.move.line", order: "move_id asc, id asc", domain: domain{
 		condition("sale_line_ids.order_id", "=", orderID), condition("move_id.move_type", "in", []any{"out_invoice", "out_refund"}),
 		condition("move_id.state", "!=", "cancel"),
 	}, fields: []string{"move_id", "sale_line_ids", "quantity", "product_uom_id", "display_type"}})
 	if err != nil || len(list) == 0 {
-		return nil, nil, true, err
+		return nil, nil, err
 	}
 	var documents []int64
 	for i := range list {
@@ -39,7 +35,7 @@ func (c *Client) InvoicedLines(ctx context.Context, orderID int64) (invoiced []o
 	}
 	moves, _, err := c.readRaw(ctx, "account.move", slices.Compact(documents), []string{"state", "move_type", "reversed_entry_id"})
 	if err != nil {
-		return nil, nil, false, err
+		return nil, nil, err
 	}
 	byID := map[int64]*record{}
 	for i := range moves {
@@ -62,9 +58,9 @@ func (c *Client) InvoicedLines(ctx context.Context, orderID int64) (invoiced []o
 		}
 	}
 	if err := firstError("account.move.read", moves); err != nil {
-		return nil, nil, false, err
+		return nil, nil, err
 	}
-	return invoiced, credited, true, firstError("account.move.line.search_read", list)
+	return invoiced, credited, firstError("account.move.line.search_read", list)
 }
 
 // lineUnits returns the units of an order's lines, by line.
@@ -138,7 +134,7 @@ func (c *Client) Credit(ctx context.Context, p order.PlannedCredit, date, memo s
 		return nil
 	}
 	err = c.cut(ctx, note.id, p.Lines)
-	if err != nil && typed(err).Outcome == Rejected {
+	if isReason(err, BusinessRule) {
 		// Odoo 14 repeats a write that met another transaction with values that its first try spoiled, and finds the draft out of balance.
 		err = c.cut(ctx, note.id, p.Lines)
 	}

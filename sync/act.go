@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -78,6 +79,8 @@ type performer struct {
 	once bool
 	// again reports, where once is set, whether the order shows that what must not be asked for again was done, and the rest may be.
 	again func(*attempt, order.Order) bool
+	// byInvoices says that the order's invoices show whether it was done: all of them must be seen.
+	byInvoices bool
 	// partly reports whether the order shows that a part of what was planned was done; nil where there are no parts.
 	partly func(*attempt, order.Order) bool
 }
@@ -118,11 +121,11 @@ func (s *Service) performer(kind order.ActionKind) performer {
 		order.Confirm: {done: byStatus, together: s.erp.ConfirmOrders},
 		order.Cancel:  {done: byStatus, together: s.erp.CancelOrders},
 		order.Fulfil:  {done: s.fulfilled, act: s.fulfil, plan: s.planFulfilment, partly: isPartlySent},
-		order.Bill:    {done: billed, act: s.bill, plan: s.planBill, once: true, again: isDrafted, partly: isDrafted},
-		order.Pay:     {done: s.paid, act: s.pay, plan: s.planPayment, once: true},
+		order.Bill:    {done: billed, act: s.bill, plan: s.planBill, once: true, byInvoices: true, again: isDrafted, partly: isDrafted},
+		order.Pay:     {done: s.paid, act: s.pay, plan: s.planPayment, once: true, byInvoices: true},
 		order.Return:  {done: s.returned, act: s.giveBack, plan: s.planReturn, once: true},
 		order.Receive: {done: received, act: s.fulfil, plan: s.planReceipt},
-		order.Refund:  {done: s.refunded, act: s.refund, plan: s.planRefund, once: true},
+		order.Refund:  {done: s.refunded, act: s.refund, plan: s.planRefund, once: true, byInvoices: true},
 		order.Amend:   {done: changeStands, act: s.change, plan: s.planChange, once: true}, // or it could undo what people did since
 		order.Assign:  {done: s.assigned, act: s.assign, plan: s.planAssignment},
 		order.Reserve: {done: s.reserved, act: s.reserve, plan: s.planReservation},
@@ -135,6 +138,9 @@ func (s *Service) consider(ctx context.Context, token string, a *attempt, p perf
 	before := a.before
 	a.alone = a.in.UnknownAt.IsZero() || s.doubtIsOver(&a.in)
 	done, err := p.done(ctx, a, before.Order)
+	if !done && a.in.Plan.Action != nil {
+		err = cmp.Or(s.requireInvoices(ctx, p, *before), err)
+	}
 	switch {
 	case err != nil:
 		a.judge(err)
@@ -161,6 +167,10 @@ func (s *Service) begin(ctx context.Context, token string, a *attempt, p perform
 	kind := a.in.Action.Kind
 	if refused := kind.Permit(o); refused != nil {
 		a.judge(refused)
+		return
+	}
+	if err := s.requireInvoices(ctx, p, *a.before); err != nil {
+		a.judge(err)
 		return
 	}
 	if s.requireGoing(ctx, a, false); a.going() && p.plan != nil {
@@ -217,11 +227,14 @@ func (s *Service) lookAtOutcome(ctx context.Context, a *attempt, p performer, ca
 		return
 	}
 	done, err := p.done(ctx, a, after.Order)
+	if !done {
+		err = cmp.Or(s.requireInvoices(ctx, p, *after), err)
+	}
 	if failpoint.Out(failpoint.OrderProves) {
 		done, err = callErr == nil, nil
 	}
 	switch {
-	case err != nil && (!isRefusal(err) || mayStillRun(callErr)):
+	case err != nil && (!isRefusal(err) || lacking(err) != nil || mayStillRun(callErr)):
 		a.fail(odoo.Unknown, errors.Join(callErr, err))
 	case err != nil:
 		a.judge(err)
@@ -248,7 +261,7 @@ func mayStillRun(callErr error) bool {
 	return errors.As(callErr, &e) && e.Outcome == odoo.Unknown
 }
 
-// judge ends an attempt that sent nothing: with a refusal, or because the ERP could not be asked. What that lacks can be
+// judge ends an attempt with a refusal, or because the ERP could not be asked before anything was sent. What that lacks can be
 // mended there, and is no refusal.
 func (a *attempt) judge(err error) {
 	if isRefusal(err) && lacking(err) == nil {

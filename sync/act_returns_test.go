@@ -71,7 +71,7 @@ func (e *documentERP) DeliveryMoves(_ context.Context, id int64) ([]order.Move, 
 		OwnUnit: e.moves[0].OwnUnit, ReturnOf: e.back[id-90].of}}, nil
 }
 
-func (e *documentERP) InvoicedLines(context.Context, int64) (invoiced []order.InvoicedLine, credited []order.CreditedLine, known bool, err error) {
+func (e *documentERP) InvoicedLines(context.Context, int64) (invoiced []order.InvoicedLine, credited []order.CreditedLine, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, in := range e.invoices {
@@ -86,7 +86,7 @@ func (e *documentERP) InvoicedLines(context.Context, int64) (invoiced []order.In
 			}
 		}
 	}
-	return invoiced, credited, true, nil
+	return invoiced, credited, nil
 }
 
 func (e *documentERP) Credit(_ context.Context, p order.PlannedCredit, _, memo string) error {

@@ -12,14 +12,10 @@ import (
 
 // planBill notes which invoices the order has already: what comes beside them is what was asked for.
 func (s *Service) planBill(ctx context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
-	something, known, err := s.erp.Invoiceable(ctx, a.in.Action.OrderID)
+	something, _, err := s.erp.Invoiceable(ctx, a.in.Action.OrderID)
 	switch {
 	case err != nil:
 		return order.ActionPlan{}, err
-	case !known:
-		return order.ActionPlan{}, accountingMissing()
-	case !a.before.AllInvoices: // nothing would tell the new invoice from those that are hidden
-		return order.ActionPlan{}, invoicesHidden()
 	case !something && !slices.ContainsFunc(o.Invoices, isDraft):
 		return order.ActionPlan{}, order.Errorf(order.Conflict, "nothing_to_invoice",
 			"Nothing of this order can be invoiced now: it is invoiced already, must be delivered first, or more came back than there is to invoice, which is to be credited.")
@@ -73,12 +69,10 @@ func isDrafted(a *attempt, o order.Order) bool {
 }
 
 // planPayment holds a payment to its invoice, and gives it a memo that tells it from every other.
-func (s *Service) planPayment(ctx context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
+func (s *Service) planPayment(_ context.Context, a *attempt, o order.Order) (order.ActionPlan, error) {
 	wish := a.in.Action
 	invoice, there := invoiceOf(o, wish.InvoiceID)
 	switch {
-	case !there && !a.before.AllInvoices:
-		return order.ActionPlan{}, s.invoicesUnseen(ctx, o.ID)
 	case !there:
 		return order.ActionPlan{}, invoiceNotFound(o, wish.InvoiceID)
 	case invoice.State != order.Posted:
@@ -144,19 +138,18 @@ func (s *Service) paid(ctx context.Context, a *attempt, o order.Order) (bool, er
 		invoice.Number, invoice.AmountDue.StringFixed(int32(o.CurrencyDecimals)), invoice.Currency)
 }
 
-// invoicesUnseen says why not all invoices of an order are seen.
-func (s *Service) invoicesUnseen(ctx context.Context, id int64) error {
-	_, known, err := s.erp.Invoiceable(ctx, id)
+// requireInvoices refuses what is proved by an order's invoices where the ERP does not show all of them: it has none, or hides one.
+func (s *Service) requireInvoices(ctx context.Context, p performer, o order.Snapshot) error {
+	if !p.byInvoices || o.AllInvoices {
+		return nil
+	}
+	_, known, err := s.erp.Invoiceable(ctx, o.ID)
 	switch {
 	case err != nil:
 		return err
 	case !known:
 		return accountingMissing()
 	}
-	return invoicesHidden()
-}
-
-func invoicesHidden() *order.Error {
 	return erpRightsMissing("see every invoice of this order", "a record rule for invoices (account.move) hides one.", nil)
 }
 

@@ -71,8 +71,8 @@ type ERP interface {
 	Return(ctx context.Context, p order.PlannedReturn) error
 	// DeliveryMoves returns what is still to be moved with a delivery.
 	DeliveryMoves(ctx context.Context, deliveryID int64) ([]order.Move, error)
-	// InvoicedLines returns what of an order's lines is invoiced and credited; known is false where the ERP has no invoices.
-	InvoicedLines(ctx context.Context, orderID int64) (invoiced []order.InvoicedLine, credited []order.CreditedLine, known bool, err error)
+	// InvoicedLines returns what of an order's lines is invoiced and credited.
+	InvoicedLines(ctx context.Context, orderID int64) (invoiced []order.InvoicedLine, credited []order.CreditedLine, err error)
 	// Credit takes a part of an invoice back by a posted credit note with the memo. Its success or failure proves little.
 	Credit(ctx context.Context, p order.PlannedCredit, date, memo string) error
 	// Refunded says what became of the credit notes of a plan.

@@ -19,12 +19,9 @@ func (s *Service) planRefund(ctx context.Context, a *attempt, o order.Order) (or
 	if err := s.notTooFine(ctx, wish.Lines); err != nil {
 		return order.ActionPlan{}, err
 	}
-	invoiced, credited, known, err := s.erp.InvoicedLines(ctx, o.ID)
-	switch {
-	case err != nil:
+	invoiced, credited, err := s.erp.InvoicedLines(ctx, o.ID)
+	if err != nil {
 		return order.ActionPlan{}, err
-	case !known:
-		return order.ActionPlan{}, accountingMissing()
 	}
 	left := notCredited(invoiced, credited)
 	if !slices.ContainsFunc(left, func(l order.InvoicedLine) bool { return l.Quantity.IsPositive() }) {
@@ -173,7 +170,7 @@ func (s *Service) requireUncredited(ctx context.Context, plan order.PlannedRefun
 	if err != nil {
 		return err
 	}
-	invoiced, credited, _, err := s.erp.InvoicedLines(ctx, o.ID)
+	invoiced, credited, err := s.erp.InvoicedLines(ctx, o.ID)
 	if err != nil {
 		return err
 	}

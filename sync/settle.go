@@ -274,7 +274,9 @@ func inDoubt(cause error) *order.Error {
 func parked(cause error) *order.Error {
 	said := ""
 	var e *odoo.Error
-	if errors.As(cause, &e) {
+	if lacks := lacking(cause); lacks != nil {
+		said = " " + lacks.Message
+	} else if errors.As(cause, &e) {
 		said = " It last said: " + e.Message + "."
 	}
 	return order.Errorf(order.Unavailable, "parked",
