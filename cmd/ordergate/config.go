@@ -92,8 +92,8 @@ func (f tenantFlags) tenants() ([]tenantConfig, error) {
 		if f.OdooURL != "" {
 			return nil, errors.New("give either --tenants or --odoo-url, not both")
 		}
-		if f.StockCheck != "" && f.StockCheck != string(order.StockOff) {
-			return nil, errors.New("ORDERGATE_STOCK_CHECK is for a single tenant; in the file of --tenants, each has stock_check in its settings")
+		if name, instead := f.settingOfOne(); name != "" {
+			return nil, fmt.Errorf("%s is for a single tenant; in the file of --tenants, each has %s", name, instead)
 		}
 		return readTenants(f.Tenants)
 	}
@@ -122,6 +122,24 @@ func (f tenantFlags) tenants() ([]tenantConfig, error) {
 			StockCheck: order.StockPolicy(f.StockCheck),
 		},
 	}}, nil
+}
+
+// settingOfOne returns a setting that differs from its default and would say nothing beside a file of tenants, and what that has instead; or "".
+func (f tenantFlags) settingOfOne() (name, instead string) {
+	for _, setting := range []struct {
+		name, instead string
+		given         bool
+	}{
+		{"ORDERGATE_STOCK_CHECK", "stock_check in its settings", f.StockCheck != "" && f.StockCheck != string(order.StockOff)},
+		{"ORDERGATE_CUSTOMER_MAY_SET_PRICES", "customer_may_set_prices in its settings", f.CustomerMaySetPrices},
+		{"ORDERGATE_CUSTOMER_MAY_CONFIRM", "customer_may_confirm in its settings", f.CustomerMayConfirm},
+		{"ORDERGATE_ODOO_PROTOCOL", "protocol under odoo", f.OdooProtocol != "" && f.OdooProtocol != "auto"},
+	} {
+		if setting.given {
+			return setting.name, setting.instead
+		}
+	}
+	return "", ""
 }
 
 func readTenants(file string) ([]tenantConfig, error) {

@@ -71,10 +71,18 @@ func TestMissingSettingsAreNamed(t *testing.T) {
 	require.ErrorContains(t, err, "ORDERGATE_ODOO_DB, ORDERGATE_ODOO_USER, ORDERGATE_ODOO_PASSWORD or ORDERGATE_ODOO_PASSWORD_FILE")
 	_, err = tenantFlags{OdooURL: "http://odoo", Tenants: "x.yaml"}.tenants()
 	require.ErrorContains(t, err, "not both")
-	_, err = tenantFlags{StockCheck: "refuse", Tenants: "x.yaml"}.tenants()
-	require.ErrorContains(t, err, "stock_check", "what would be ignored is refused")
+	for name, f := range map[string]tenantFlags{
+		"ORDERGATE_STOCK_CHECK":             {StockCheck: "refuse"},
+		"ORDERGATE_CUSTOMER_MAY_SET_PRICES": {CustomerMaySetPrices: true},
+		"ORDERGATE_CUSTOMER_MAY_CONFIRM":    {CustomerMayConfirm: true},
+		"ORDERGATE_ODOO_PROTOCOL":           {OdooProtocol: "json2"},
+	} {
+		f.Tenants = "x.yaml"
+		_, err = f.tenants()
+		require.ErrorContains(t, err, name+" is for a single tenant", "it would be ignored")
+	}
 	file := tenantsFile(t, "tenants: [{name: a}]")
-	_, err = tenantFlags{StockCheck: "off", Tenants: file}.tenants()
+	_, err = tenantFlags{StockCheck: "off", OdooProtocol: "auto", Tenants: file}.tenants()
 	require.NoError(t, err)
 }
 
