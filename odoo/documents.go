@@ -17,6 +17,7 @@ type documentModels struct {
 	stock      bool // orders can have deliveries, whoever may read them
 	deliveries bool
 	carriers   bool // of deliveries
+	accounting bool // orders can have invoices, whoever may read them
 	invoices   bool
 	warehouses bool // orders have one: a stand-in may know deliveries alone
 }
@@ -24,6 +25,21 @@ type documentModels struct {
 // withDocuments does work that reads documents, as withModels does.
 func (c *Client) withDocuments(ctx context.Context, work func(documentModels) error) error {
 	return withModels(ctx, &c.documents, c.documentModels, work)
+}
+
+// hasDocuments reports whether orders can have documents of a kind; it is an error with reason AccessRights if they can, and the gateway's user
+// may not read them.
+func (c *Client) hasDocuments(ctx context.Context, kind order.DocumentKind) (bool, error) {
+	models, err := c.documentModels(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case kind == order.Deliveries && models.stock && !models.deliveries:
+		return false, notSent(AccessRights, "You are not allowed to read 'Transfer' (stock.picking) records. Groups that may: Inventory/User.", nil)
+	case kind == order.Invoices && models.accounting && !models.invoices:
+		return false, notSent(AccessRights, "You are not allowed to read 'Journal Entry' (account.move) records. Groups that may: Invoicing/Billing.", nil)
+	}
+	return models.ofKind(kind), nil
 }
 
 // documentModels are those that orders can have.
@@ -40,7 +56,7 @@ func (c *Client) askDocumentModels(ctx context.Context, s *session) (documentMod
 	if err != nil {
 		return documentModels{}, err
 	}
-	models := documentModels{stock: ofOrders["picking_ids"], deliveries: ofOrders["picking_ids"], invoices: ofOrders["invoice_ids"],
+	models := documentModels{stock: ofOrders["picking_ids"], deliveries: ofOrders["picking_ids"], accounting: ofOrders["invoice_ids"], invoices: ofOrders["invoice_ids"],
 		warehouses: ofOrders["warehouse_id"]}
 	if models.deliveries {
 		if models.deliveries, err = c.mayRead(ctx, s.dialect, "stock.picking"); err != nil {

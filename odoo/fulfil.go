@@ -16,8 +16,7 @@ func outgoingMoves(orderID int64) domain {
 	}
 }
 
-// OpenMoves returns what is still to be delivered of an order, by rising id. ok is false where Odoo has no deliveries, or the
-// gateway's user may not read them.
+// OpenMoves returns what is still to be delivered of an order, by rising id. ok is false where Odoo has no deliveries.
 func (c *Client) OpenMoves(ctx context.Context, orderID int64) (moves []order.Move, ok bool, err error) {
 	return c.moves(ctx, outgoingMoves(orderID))
 }
@@ -33,8 +32,8 @@ func (c *Client) moves(ctx context.Context, d domain) (moves []order.Move, ok bo
 	if err != nil {
 		return nil, false, err
 	}
-	models, err := c.documentModels(ctx)
-	if err != nil || !models.deliveries {
+	known, err := c.hasDocuments(ctx, order.Deliveries)
+	if err != nil || !known {
 		return nil, false, err
 	}
 	list, _, err := c.searchRead(ctx, query{model: "stock.move", domain: d, fields: moveFields(s.dialect)})

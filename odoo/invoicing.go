@@ -10,11 +10,10 @@ import (
 	"ordergate/order"
 )
 
-// Invoiceable reports whether Odoo would invoice something of an order now. known is false where Odoo has no invoices, or the
-// gateway's user may not read them.
+// Invoiceable reports whether Odoo would invoice something of an order now. known is false where Odoo has no invoices.
 func (c *Client) Invoiceable(ctx context.Context, orderID int64) (something, known bool, err error) {
-	models, err := c.documentModels(ctx)
-	if err != nil || !models.invoices {
+	known, err = c.hasDocuments(ctx, order.Invoices)
+	if err != nil || !known {
 		return false, false, err
 	}
 	lines, _, err := c.searchRead(ctx, query{model: "sale.order.line", fields: []string{"qty_to_invoice", "price_unit", "discount"},

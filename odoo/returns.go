@@ -9,14 +9,14 @@ import (
 )
 
 // SentMoves returns what went out to the customer of an order, by rising id, and what is to come back of it. ok is false where Odoo
-// has no deliveries, or the gateway's user may not read them.
+// has no deliveries.
 func (c *Client) SentMoves(ctx context.Context, orderID int64) (sent []order.SentMove, ok bool, err error) {
 	s, err := c.sessionFor(ctx, "stock.move.search_read")
 	if err != nil {
 		return nil, false, err
 	}
-	models, err := c.documentModels(ctx)
-	if err != nil || !models.deliveries {
+	known, err := c.hasDocuments(ctx, order.Deliveries)
+	if err != nil || !known {
 		return nil, false, err
 	}
 	// What comes back has the line of what went out.

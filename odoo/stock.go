@@ -10,10 +10,13 @@ import (
 	"ordergate/order"
 )
 
-// HasStock reports whether Odoo has warehouses that the gateway's user may look into.
+// HasStock reports whether Odoo has warehouses; an error with reason AccessRights if the gateway's user may not look into them.
 func (c *Client) HasStock(ctx context.Context) (bool, error) {
+	if known, err := c.hasDocuments(ctx, order.Deliveries); err != nil || !known {
+		return false, err
+	}
 	models, err := c.documentModels(ctx)
-	return models.deliveries && models.warehouses, err
+	return models.warehouses, err
 }
 
 // Warehouses returns the warehouses that the user sees, by rising id. It takes HasStock.
@@ -51,10 +54,10 @@ func (c *Client) StockLevels(ctx context.Context, productIDs []int64, in order.W
 	return levels, firstError("product.product.search_read", list)
 }
 
-// FreeStock returns how much of each product nobody has reserved, in one call; of none where Odoo has no stock.
+// FreeStock returns how much of each product nobody has reserved, in one call; of none where Odoo has no stock that the gateway's user may look into.
 func (c *Client) FreeStock(ctx context.Context, productIDs []int64) (map[int64]order.FreeStock, error) {
-	known, err := c.HasStock(ctx)
-	if err != nil || !known || len(productIDs) == 0 {
+	models, err := c.documentModels(ctx)
+	if err != nil || !models.deliveries || !models.warehouses || len(productIDs) == 0 {
 		return nil, err
 	}
 	s, err := c.sessionFor(ctx, "product.product.search_read")

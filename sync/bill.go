@@ -138,9 +138,10 @@ func (s *Service) paid(ctx context.Context, a *attempt, o order.Order) (bool, er
 		invoice.Number, invoice.AmountDue.StringFixed(int32(o.CurrencyDecimals)), invoice.Currency)
 }
 
-// requireInvoices refuses what is proved by an order's invoices where the ERP does not show all of them: it has none, or hides one.
+// requireInvoices refuses what is proved by an order's invoices where the ERP does not show all of them: it has none, or hides one. Quotations are
+// read without.
 func (s *Service) requireInvoices(ctx context.Context, p performer, o order.Snapshot) error {
-	if !p.byInvoices || o.AllInvoices {
+	if !p.byInvoices || o.AllInvoices || o.Status.Unconfirmed() {
 		return nil
 	}
 	_, known, err := s.erp.Invoiceable(ctx, o.ID)
@@ -155,5 +156,5 @@ func (s *Service) requireInvoices(ctx context.Context, p performer, o order.Snap
 
 func accountingMissing() *order.Error {
 	return order.Errorf(order.Unsupported, "accounting_missing",
-		"The ERP has no invoices, or the gateway's user may not see them. Install the application Invoicing (account) there, or grant its Billing group.")
+		"The ERP has no invoices. Install the application Invoicing (account) there.")
 }

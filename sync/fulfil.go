@@ -181,7 +181,7 @@ func (s *Service) notTooFine(ctx context.Context, lines []order.ActionLine) erro
 
 func stockMissing() *order.Error {
 	return order.Errorf(order.Unsupported, "stock_missing",
-		"The ERP has no deliveries, or the gateway's user may not see them. Install the application Inventory (stock) there, or grant its User group.")
+		"The ERP has no deliveries. Install the application Inventory (stock) there.")
 }
 
 // tooFine refuses a number with more decimals than the ERP keeps, which it would round in silence.

@@ -141,9 +141,9 @@ func (s *Service) planReceipt(ctx context.Context, a *attempt, o order.Order) (o
 	d := deliveryOf(o, id)
 	switch {
 	case d.Kind != order.DeliveryReturn && !a.before.AllDeliveries:
-		return order.ActionPlan{}, stockMissing()
+		return order.ActionPlan{}, s.deliveriesUnseen(ctx, o, id)
 	case d.Kind != order.DeliveryReturn:
-		return order.ActionPlan{}, order.Errorf(order.NotFound, "return_not_found", "Order %s has no return %d.", o.Number, id)
+		return order.ActionPlan{}, returnNotFound(o, id)
 	case d.State == order.DocumentCancelled:
 		return order.ActionPlan{}, returnCancelled(d)
 	}
@@ -160,6 +160,22 @@ func (s *Service) planReceipt(ctx context.Context, a *attempt, o order.Order) (o
 		plan.Moves = append(plan.Moves, order.PlannedMove{MoveID: m.ID, Quantity: m.Quantity, Lots: lots[m.ID]})
 	}
 	return order.ActionPlan{Deliveries: []order.PlannedDelivery{plan}}, nil
+}
+
+// deliveriesUnseen says why an order that is read without its deliveries has no such return.
+func (s *Service) deliveriesUnseen(ctx context.Context, o order.Order, returnID int64) error {
+	_, known, err := s.erp.OpenMoves(ctx, o.ID)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return stockMissing()
+	}
+	return returnNotFound(o, returnID)
+}
+
+func returnNotFound(o order.Order, id int64) *order.Error {
+	return order.Errorf(order.NotFound, "return_not_found", "Order %s has no return %d.", o.Number, id)
 }
 
 // lotsBack are the lots that come back with moves, by move, where the ERP does not propose them: those that went out, if all of them

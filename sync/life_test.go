@@ -37,7 +37,7 @@ func TestLivesOfOrdersOnTheSandbox(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, stand.Close()) })
 			w := newLives(t, env.OdooServer{Major: major, URL: stand.URL(), Database: sandbox.Database, User: sandbox.User,
-				Password: sandbox.Password, AdminUser: sandbox.AdminUser, AdminPassword: sandbox.AdminPassword})
+				Password: sandbox.Password, AdminUser: sandbox.AdminUser, AdminPassword: sandbox.AdminPassword}, odoo.XMLRPC)
 			w.later = erpClock.advance
 			rapid.Check(t, func(r *rapid.T) { w.live(r.Context(), r, lives(1, 14).Draw(r, "life")) })
 		})
@@ -48,9 +48,16 @@ func TestLivesOfOrdersOnTheSandbox(t *testing.T) {
 const realLives = 6 * time.Second
 
 func TestLivesOfOrdersOnOdoo(t *testing.T) {
-	for _, major := range []int{14, 19} {
-		t.Run(fmt.Sprint(major), func(t *testing.T) {
-			w := newLives(t, env.Odoo(t, major))
+	for name, of := range map[string]struct {
+		major    int
+		protocol odoo.Protocol
+	}{"14": {14, odoo.XMLRPC}, "19": {19, odoo.XMLRPC}, "19 over JSON-2": {19, odoo.JSON2}} {
+		t.Run(name, func(t *testing.T) {
+			server := env.Odoo(t, of.major)
+			if of.protocol == odoo.JSON2 {
+				server.Password = server.APIKey(t)
+			}
+			w := newLives(t, server, of.protocol)
 			w.later = time.Sleep
 			seed := rand.Int()
 			t.Logf("seed %d", seed)
@@ -75,11 +82,11 @@ type livesWorld struct {
 	until  time.Time           // when no further step is taken; zero: never
 }
 
-func newLives(t *testing.T, server env.OdooServer) *livesWorld {
+func newLives(t *testing.T, server env.OdooServer, protocol odoo.Protocol) *livesWorld {
 	t.Helper()
 	w := &livesWorld{server: server, tag: fmt.Sprintf("life%x", rand.Uint64())}
 	client, err := odoo.New(odoo.Config{Tenant: "test", URL: server.URL, Database: server.Database, User: server.User,
-		Password: server.Password, CallTimeout: time.Minute})
+		Password: server.Password, Protocol: protocol, CallTimeout: time.Minute})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	w.erp = client
@@ -423,7 +430,7 @@ func TestDeletedDocumentsAreInTheHistory(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stand.Close()) })
 	w := newLives(t, env.OdooServer{Major: 19, URL: stand.URL(), Database: sandbox.Database, User: sandbox.User,
-		Password: sandbox.Password, AdminUser: sandbox.AdminUser, AdminPassword: sandbox.AdminPassword})
+		Password: sandbox.Password, AdminUser: sandbox.AdminUser, AdminPassword: sandbox.AdminPassword}, odoo.XMLRPC)
 	placed, err := w.Place(t.Context(), portal, "k1", order.Request{Customer: order.CustomerRef{ERPPartnerID: 9}, Reference: "PO-1",
 		Lines: []order.RequestLine{{SKU: w.sku("order"), Quantity: decimal.NewFromInt(3)}}})
 	require.NoError(t, err)

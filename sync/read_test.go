@@ -225,7 +225,7 @@ func TestConcurrentReadersShareOneSync(t *testing.T) {
 		})
 	}
 	require.Eventually(t, func() bool { return waiting.Load() == 20 && slow.began.Load() == 1 }, 5*time.Second, time.Millisecond)
-	time.Sleep(50 * time.Millisecond) // let the last ones come to where they wait
+	time.Sleep(time.Second) // let the last ones come to where they wait, also on a slow machine
 	close(slow.goOn)
 	readers.Wait()
 	require.EqualValues(t, 1, slow.began.Load())

@@ -180,7 +180,7 @@ func (s *Service) end(a *attempt) store.End {
 		}
 		end.Strike = false
 	}
-	if end.Strike && a.in.Strikes+1 >= s.cfg.MaxStrikes && a.in.CancelRequestedAt.IsZero() {
+	if end.Strike && a.in.Strikes+1 >= s.cfg.MaxStrikes && (a.in.CancelRequestedAt.IsZero() || lacking(a.err) != nil) {
 		end.State, end.Failure, end.NextAttemptAt = order.Parked, parked(a.err), time.Time{}
 	}
 	return end

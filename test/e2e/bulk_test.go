@@ -50,6 +50,16 @@ func TestManyOrdersAtOnce(t *testing.T) {
 		statuses, _ = bulk("cancel")
 		require.Equal(t, []float64{200, 200, 200}, statuses)
 
+		fourth, _ := place("-d", "somewhere")
+		s.people(t, "sale.order", "action_confirm", []any{fourth})
+		for _, action := range []string{"fulfil", "invoice"} {
+			results := c.call(t, http.MethodPost, "/v1/orders/bulk", map[string]any{"action": action, "order_ids": []any{fourth, first}},
+				"Idempotency-Key", reference+action).requireStatus(t, http.StatusOK).body["results"].([]any)
+			require.EqualValues(t, http.StatusOK, results[0].(map[string]any)["status"], results)
+			require.EqualValues(t, http.StatusConflict, results[1].(map[string]any)["status"], "it is cancelled")
+		}
+		require.EqualValues(t, 1, s.people(t, "account.move", "search_count", []any{[]any{"line_ids.sale_line_ids.order_id", "=", fourth}, []any{"state", "=", "posted"}}))
+
 		counted := map[string]int{}
 		for line := range strings.Lines(metric(t, p, "ordergate_odoo_calls_total")) {
 			for _, method := range []string{"action_confirm", "action_cancel"} {

@@ -18,19 +18,16 @@ const (
 )
 
 // What the gateway does with an order and what people do with it in Odoo leave the same timeline: when the gateway does all of it, and
-// when people take every other step. Which of these stacks go through is a matter of time.
+// when people take every other step. In which of them they begin is a matter of time.
 func TestLifeSharedWithPeople(t *testing.T) {
 	t.Parallel()
 	eachProtocol(t, func(t *testing.T, s *stack) {
 		p := s.with(settings{"ORDERGATE_SYNC_INTERVAL": "300ms", "ORDERGATE_FRESHNESS": "300ms"}).serve(t)
-		turns := []int{peopleFollow}
-		switch {
-		case s.json2:
-			turns = []int{gatewayAlone, peopleFollow}
-		case s.odoo.Major >= 15:
-			turns = []int{peopleBegin}
+		turn := peopleFollow
+		if !s.json2 && s.odoo.Major >= 15 {
+			turn = peopleBegin
 		}
-		for _, turn := range turns {
+		for _, turn := range []int{gatewayAlone, turn} {
 			l := newLife(t, s, p)
 			for i, step := range l.steps() {
 				if i%2 == turn || step.gateway == nil {

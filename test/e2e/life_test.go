@@ -83,9 +83,12 @@ func TestLifeOfAnOrder(t *testing.T) {
 		require.Contains(t, first[0].(map[string]any)["note"], "Two parcels, ")
 		require.Equal(t, carrier, sent.body["deliveries"].([]any)[0].(map[string]any)["carrier"])
 
-		rest := act("fulfilments", "f5", nil).requireStatus(t, http.StatusOK)
+		rest := act("fulfilments", "f5", map[string]any{"tracking_number": "1Z-2"}).requireStatus(t, http.StatusOK)
 		require.Equal(t, []any{"3", "2"}, delivered(rest))
 		require.Equal(t, "delivered", rest.body["status"])
+		require.EqualValues(t, 1, s.people(t, "stock.picking", "search_count", []any{[]any{"sale_id", "=", id}, []any{"state", "=", "done"},
+			[]any{"carrier_tracking_ref", "=", "1Z-2"}}))
+		act("cancel", "x2", nil).requireProblem(t, http.StatusConflict, "action_not_possible")
 		act("fulfilments", "f6", map[string]any{}).requireProblem(t, http.StatusConflict, "action_not_possible")
 
 		billed := act("invoices", "i1", nil).requireStatus(t, http.StatusOK)
@@ -209,6 +212,8 @@ func (s *stack) reserve(t *testing.T, c *caller, id int64, reference string) {
 		return c.call(t, http.MethodPost, path("/v1/orders/%d/warehouse", id), map[string]any{"warehouse": warehouse["code"]}, "Idempotency-Key", reference+key)
 	}
 	require.Equal(t, done.body["number"], assign("w1").requireStatus(t, http.StatusOK).body["number"], "it is there already")
+	warehouses := c.call(t, http.MethodGet, "/v1/warehouses", nil).requireStatus(t, http.StatusOK).body["warehouses"].([]any)
+	require.Contains(t, warehouses, warehouse)
 	stock := c.call(t, http.MethodGet, path("/v1/stock?sku=E-COM07&warehouse=%v", warehouse["id"]), nil).requireStatus(t, http.StatusOK)
 	require.Len(t, stock.body["stock"], 1)
 	purchases := c.call(t, http.MethodGet, path("/v1/orders/%d/procurement", id), nil).requireStatus(t, http.StatusOK)
@@ -239,8 +244,10 @@ func TestCancelAnOrder(t *testing.T) {
 		intent := c.call(t, http.MethodGet, "/v1/intents/"+reference+"x", nil).requireStatus(t, http.StatusOK)
 		require.Equal(t, "performed", intent.body["state"])
 		require.Equal(t, "cancel", intent.body["action"])
-		c.call(t, http.MethodPost, path("/v1/orders/%d/confirm", id), nil, "Idempotency-Key", reference+"c").
-			requireProblem(t, http.StatusConflict, "action_not_possible")
+		for _, action := range []string{"confirm", "fulfilments", "invoices"} {
+			c.call(t, http.MethodPost, path("/v1/orders/%d/%s", id, action), nil, "Idempotency-Key", reference+action).
+				requireProblem(t, http.StatusConflict, "action_not_possible")
+		}
 	})
 }
 

@@ -102,7 +102,8 @@ func TestLifeWithoutStock(t *testing.T) {
 	})
 }
 
-// Where the gateway's user may see no invoices, what takes some says what is missing, and everything else works that Odoo lets work.
+// Where the gateway's user may see no invoices, what takes some names the group that may, and everything else works that Odoo lets work. Odoo
+// does not sell without accounting.
 func TestLifeWithoutAccounting(t *testing.T) {
 	t.Parallel()
 	eachWithoutStock(t, func(t *testing.T, s *stack) {
@@ -117,11 +118,11 @@ func TestLifeWithoutAccounting(t *testing.T) {
 		require.Equal(t, "confirmed", o.do(t, "confirm", "c", nil).requireStatus(t, http.StatusOK).body["status"])
 		s.handOver(t, o)
 		for _, action := range []string{"invoices", "refunds"} {
-			a := o.do(t, action, action, nil).requireProblem(t, http.StatusNotImplemented, "accounting_missing")
-			require.Contains(t, a.body["detail"], "Invoicing")
+			a := o.do(t, action, action, nil).requireProblem(t, http.StatusForbidden, "erp_rights_missing")
+			require.Contains(t, a.body["detail"], "Invoicing/Billing")
 		}
 		require.Empty(t, o.act(t, http.MethodGet, "/invoices", "", nil).requireStatus(t, http.StatusOK).body["invoices"])
-		o.do(t, "invoices/1/payments", "p", map[string]any{"amount": "1"}).requireProblem(t, http.StatusNotImplemented, "accounting_missing")
+		o.do(t, "invoices/1/payments", "p", map[string]any{"amount": "1"}).requireProblem(t, http.StatusForbidden, "erp_rights_missing")
 		require.Eventually(t, func() bool {
 			return c.call(t, http.MethodGet, path("/v1/orders/%d", o.id), nil).requireStatus(t, http.StatusOK).body["status"] == "delivered"
 		}, 30*time.Second, 200*time.Millisecond)
