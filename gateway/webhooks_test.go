@@ -195,7 +195,7 @@ func TestNotificationsInFlightAreBounded(t *testing.T) {
 	for range places {
 		done.Go(func() { b.post(hookAddress, "application/json", `{"_id": 1, "_model": "sale.order"}`) })
 	}
-	require.Eventually(t, func() bool { return notified.asked.Load() == places }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return notified.asked.Load() == places }, 30*time.Second, time.Millisecond)
 	b.post(hookAddress, "application/json", "{}").requireProblem(t, http.StatusServiceUnavailable, "overloaded")
 	close(notified.waits)
 	done.Wait()

@@ -186,6 +186,6 @@ func TestABulkActionIsBounded(t *testing.T) {
 	require.Eventually(t, func() bool { // those that were under way come to their end
 		outcomes, err = b.ActOnMany(t.Context(), portal, "b4", bulk)
 		return err == nil && !slices.ContainsFunc(outcomes, func(o order.BulkOutcome) bool { return o.Err != nil || o.Placement.Order == nil })
-	}, 10*time.Second, 20*time.Millisecond)
+	}, 30*time.Second, 20*time.Millisecond)
 	require.Len(t, erp.began, 20, "each once")
 }

@@ -131,18 +131,18 @@ func TestOneProcessSyncsForAll(t *testing.T) {
 	var group sync.WaitGroup
 	firstCtx, endFirst := context.WithCancel(t.Context())
 	group.Go(func() { first.Run(firstCtx) })
-	require.Eventually(t, func() bool { return firstERP.heads.Load() > 5 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return firstERP.heads.Load() > 5 }, 30*time.Second, 5*time.Millisecond)
 	secondCtx, endSecond := context.WithCancel(t.Context())
 	group.Go(func() { second.Run(secondCtx) })
 	require.Eventually(t, func() bool {
 		products, err := first.db.Cursor(t.Context(), first.cfg.Tenant.ID, "product.product")
 		return err == nil && products.Complete
-	}, 10*time.Second, 5*time.Millisecond, "the lease is that of all models")
+	}, 30*time.Second, 5*time.Millisecond, "the lease is that of all models")
 	before := firstERP.heads.Load()
-	require.Eventually(t, func() bool { return firstERP.heads.Load() > before+5 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return firstERP.heads.Load() > before+5 }, 30*time.Second, 5*time.Millisecond)
 	require.Zero(t, secondERP.heads.Load(), "two synced")
 	endFirst()
-	require.Eventually(t, func() bool { return secondERP.heads.Load() > 0 }, 10*time.Second, 5*time.Millisecond, "nobody took over")
+	require.Eventually(t, func() bool { return secondERP.heads.Load() > 0 }, 30*time.Second, 5*time.Millisecond, "nobody took over")
 	endSecond()
 	group.Wait()
 }

@@ -200,7 +200,7 @@ func (b *bundle) drain(t *testing.T, key string) {
 	require.Eventually(t, func() bool {
 		b.DrainBacklog()
 		return b.intent(t, key).State.Final()
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 func TestFullQueueRefusesAtOnce(t *testing.T) {
@@ -215,7 +215,7 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 	}
 	done := make(chan map[string]answer)
 	go func() { done <- b.placeAll(t, wishes) }()
-	require.Eventually(t, func() bool { return b.CheckQueue(t.Context()) != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.CheckQueue(t.Context()) != nil }, 30*time.Second, time.Millisecond)
 
 	_, err := b.Place(t.Context(), portal, "late", request("PO-late"))
 	e := requireKind(t, err, order.Unavailable, "queue_full")
@@ -254,7 +254,7 @@ func TestOrderThatWaitedInVainLeavesNothing(t *testing.T) {
 	require.Eventually(t, func() bool {
 		in, err := b.Intent(t.Context(), portal, "", "first")
 		return err == nil && in.State == order.Sending
-	}, 5*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 
 	impatient, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 	defer cancel()
@@ -292,7 +292,7 @@ func TestSlowOrderThatWasAcknowledgedIsNotRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, p.Order)
 	close(release)
-	require.Eventually(t, func() bool { return b.intent(t, "k1").State == order.Queued }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return b.intent(t, "k1").State == order.Queued }, 30*time.Second, 5*time.Millisecond)
 	erp.place = nil
 	b.drain(t, "k1")
 	require.Equal(t, order.Placed, b.intent(t, "k1").State)

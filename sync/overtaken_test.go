@@ -53,9 +53,9 @@ func TestWhatAnotherProcessRefusedIsNotPlaced(t *testing.T) {
 		}
 	}
 	first := place("first")
-	require.Eventually(t, inState("first", order.Sending), 5*time.Second, time.Millisecond)
+	require.Eventually(t, inState("first", order.Sending), 30*time.Second, time.Millisecond)
 	second := place("second")
-	require.Eventually(t, inState("second", order.Queued), 5*time.Second, time.Millisecond)
+	require.Eventually(t, inState("second", order.Queued), 30*time.Second, time.Millisecond)
 
 	waiting := b.intent(t, "second")
 	closed, err := b.db.CloseQueued(t.Context(), waiting.TenantID, waiting.ID, waiting.LeaseToken,

@@ -142,7 +142,7 @@ func TestLostAnswersNeverMakeASecondOrder(t *testing.T) {
 			require.Eventually(t, func() bool {
 				_, err := b.ResolveDue(t.Context())
 				return err == nil && b.intent(t, "k1").State == order.Placed
-			}, 10*time.Second, 50*time.Millisecond)
+			}, 30*time.Second, 50*time.Millisecond)
 			ids := b.erpOrders(t, "PO-lost")
 			require.Len(t, ids, 1)
 
@@ -263,7 +263,7 @@ func TestERPDownForLongAfterALostAnswer(t *testing.T) {
 	require.Eventually(t, func() bool { // the lane may not have landed, and takes the hour that went by for what a call takes
 		placed, err = b.Place(t.Context(), portal, "k1", request("PO-1"))
 		return err == nil && placed.Order != nil
-	}, 5*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 	require.Len(t, b.erpOrders(t, "PO-1"), 1)
 }
 

@@ -184,7 +184,7 @@ func TestSlowTransactionShowsWithTheNextRoundOfTheBackground(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, order.Fresh, listing.Sync.State)
 	}
-	require.Eventually(t, func() bool { return len(b.erpOrders(t, "slow")) == 1 }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.erpOrders(t, "slow")) == 1 }, 30*time.Second, 20*time.Millisecond)
 
 	require.NoError(t, b.Sync(t.Context()))
 	o, _, err := b.Order(t.Context(), portal, placed.Order.ID)
@@ -224,7 +224,7 @@ func TestConcurrentReadersShareOneSync(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return waiting.Load() == 20 && slow.began.Load() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return waiting.Load() == 20 && slow.began.Load() == 1 }, 30*time.Second, time.Millisecond)
 	time.Sleep(time.Second) // let the last ones come to where they wait, also on a slow machine
 	close(slow.goOn)
 	readers.Wait()

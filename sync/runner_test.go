@@ -150,7 +150,7 @@ func TestARoundThatWasTakenOverMovesNoCursor(t *testing.T) {
 			require.Equal(t, before, b.ordersCursor(t))
 
 			wake()
-			require.Eventually(t, func() bool { return mirror.refused.Load() >= 3 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return mirror.refused.Load() >= 3 }, 30*time.Second, time.Millisecond)
 			require.Equal(t, begun, erp.rounds.Load(), "it goes on while another process syncs")
 		})
 	}
@@ -166,10 +166,10 @@ func TestWhoWasHaltedLooksAtItsLeaseBeforeARound(t *testing.T) {
 	require.True(t, (<-mirror.advances).advanced)
 	b.takeOver(t)
 	// The renewal, and the round that is due.
-	require.Eventually(t, func() bool { return mirror.waiting.Load() == 2 || erp.rounds.Load() > 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return mirror.waiting.Load() == 2 || erp.rounds.Load() > 1 }, 30*time.Second, time.Millisecond)
 	require.EqualValues(t, 1, erp.rounds.Load(), "two sync")
 	wake()
-	require.Eventually(t, func() bool { return mirror.refused.Load() >= 3 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return mirror.refused.Load() >= 3 }, 30*time.Second, time.Millisecond)
 	require.EqualValues(t, 1, erp.rounds.Load(), "two sync")
 }
 
@@ -179,6 +179,6 @@ func TestARoundEndsWhenItIsTakenOver(t *testing.T) {
 	b, erp, mirror := startHalted(t)
 	<-erp.came
 	b.takeOver(t)
-	require.Eventually(t, func() bool { return erp.ended.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return erp.ended.Load() == 1 }, 30*time.Second, time.Millisecond)
 	require.Positive(t, mirror.refused.Load())
 }

@@ -26,13 +26,13 @@ func TestAcceptedOrderThatCannotBeSentIsParked(t *testing.T) {
 	_, err := b.Enqueue(t.Context(), portal, "k1", request("PO-1"))
 	require.NoError(t, err)
 	b.DrainBacklog()
-	require.Eventually(t, func() bool { return b.intent(t, "k1").Strikes == 1 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return b.intent(t, "k1").Strikes == 1 }, 30*time.Second, 5*time.Millisecond)
 	require.Equal(t, order.Sending, b.intent(t, "k1").State, "it waits before it is tried again")
 	b.later(time.Minute)
 	require.Eventually(t, func() bool { // the lane may not have noted yet that it is free
 		_, err := b.ResolveDue(t.Context())
 		return err == nil && b.intent(t, "k1").State == order.Parked
-	}, 5*time.Second, 5*time.Millisecond)
+	}, 30*time.Second, 5*time.Millisecond)
 
 	erp.place = nil
 	_, err = b.Enqueue(t.Context(), portal, "k2", request("PO-2"))

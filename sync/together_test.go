@@ -266,7 +266,7 @@ func TestABulkActionWhoseCallerHangsUp(t *testing.T) {
 		requireKind(t, err, order.NotFound, "intent_not_found")
 	}
 	for _, o := range outcomes[:2] {
-		require.Eventually(t, func() bool { return b.intent(t, o.Key).State == order.Performed }, 5*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return b.intent(t, o.Key).State == order.Performed }, 30*time.Second, 10*time.Millisecond)
 	}
 	outcomes, err = b.ActOnMany(ctx, portal, "b2", bulk)
 	require.NoError(t, err)

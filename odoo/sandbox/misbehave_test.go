@@ -138,7 +138,7 @@ func TestLateCommit(t *testing.T) {
 	ids, _ := gateway.load(t, "sale.order", orderFields, twoLines("early", "PO-early", "1"), protected)
 	require.Equal(t, "2026-03-01 10:01:00", gateway.read(t, "sale.order", ids[0], "write_date")["write_date"])
 	require.Zero(t, placed(t, gateway, "late"))
-	require.Eventually(t, func() bool { return placed(t, gateway, "late") == 1 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return placed(t, gateway, "late") == 1 }, 30*time.Second, 10*time.Millisecond)
 	found := gateway.call(t, "sale.order", "search_read", list{list{list{"client_order_ref", "=", "PO-late"}}}, dict{"fields": list{"write_date"}}).(list)
 	require.Equal(t, "2026-03-01 10:00:00", found[0].(dict)["write_date"])
 	require.Greater(t, found[0].(dict)["id"], ids[0])
@@ -154,7 +154,7 @@ func TestDelayCommitsWithoutItsClient(t *testing.T) {
 	_, err := place(gateway, "k")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	gateway.http.Timeout = patience
-	require.Eventually(t, func() bool { return placed(t, gateway, "k") == 1 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return placed(t, gateway, "k") == 1 }, 30*time.Second, 10*time.Millisecond)
 }
 
 // Close ends what hangs, and abandons what would only be committed later.
@@ -170,7 +170,7 @@ func TestCloseEndsWhatHangs(t *testing.T) {
 		_, err := gateway.raw("common", "version")
 		hanging <- err
 	}()
-	require.Eventually(t, func() bool { return s.Calls("version") == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Calls("version") == 1 }, 30*time.Second, time.Millisecond)
 	require.NoError(t, s.Close())
 	require.Error(t, <-hanging)
 }
